@@ -1,0 +1,243 @@
+package poller
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2/pkg/socket"
+	"golang.org/x/sys/unix"
+)
+
+// Config is what a Group is made of. The zero value of a field means its default.
+type Config struct {
+	Listen  []string // host:port of each listener; none is allowed
+	Loops   int      // default: see DefaultLoops; at most 64
+	MaxOpen int      // connections at once; past it a peer gets Refusal. Default: the limit on open files less 64
+	Refusal []byte   // what a peer is told for whom there is no room
+
+	Outbox       int   // bytes that may wait for one connection, behind the message under way. Default 64 KiB
+	OutboxMemory int64 // the same for all. Default 256 MiB
+	MaxPosts     int   // posts that may wait for one loop. Default 1,048,576
+
+	Logger *slog.Logger
+
+	// New makes the Handler and the Worker of a loop, before it runs.
+	New func(l *Loop) (Handler, Worker)
+}
+
+func (c Config) withDefaults() Config {
+	c.Loops = min(cmp.Or(c.Loops, DefaultLoops()), maxLoops)
+	c.MaxOpen = cmp.Or(c.MaxOpen, max(fileLimit()-64, 1))
+	c.Outbox = cmp.Or(c.Outbox, 64<<10)
+	c.OutboxMemory = cmp.Or(c.OutboxMemory, 256<<20)
+	c.MaxPosts = cmp.Or(c.MaxPosts, 1<<20)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	return c
+}
+
+// DefaultLoops is one on a machine of one or two processors, half of
+// GOMAXPROCS, rounded up, beyond: the kernel's own work on the sockets takes
+// the rest.
+func DefaultLoops() int {
+	n := runtime.GOMAXPROCS(0)
+	if n <= 2 {
+		return 1
+	}
+	return min((n+1)/2, maxLoops)
+}
+
+// fileLimit is how many descriptors the process may have.
+func fileLimit() int {
+	var lim unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil {
+		return 1024
+	}
+	return int(min(lim.Cur, MaxSlots))
+}
+
+// A Group is a set of loops that share listeners, bounds and the table of connections.
+type Group struct {
+	// Static after construction.
+	cfg   Config
+	began time.Time
+	recs  *Table[record]
+	loops []*Loop
+	addrs []net.Addr
+
+	// Atomic.
+	open     atomic.Int64  // connections of all loops
+	outbox   atomic.Int64  // bytes that wait for slow readers
+	highest  atomic.Uint32 // the highest slot that a connection ever had
+	pauseLog atomic.Int64  // when a pause was last logged, in seconds since began
+
+	// Guarded by once.
+	once sync.Once
+}
+
+// NewGroup opens the listeners and makes the loops. Connections are accepted
+// once Run runs. ErrPort is wrapped where a port is taken.
+func NewGroup(cfg Config) (g *Group, err error) {
+	cfg = cfg.withDefaults()
+	g = &Group{cfg: cfg, began: time.Now()}
+	if g.recs, err = NewTable[record](g.Slots()); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			for _, l := range g.loops {
+				l.destroy()
+			}
+			g.recs.Free()
+		}
+	}()
+	for i := range cfg.Loops {
+		l, err := newLoop(g, i)
+		if err != nil {
+			return nil, err
+		}
+		g.loops = append(g.loops, l)
+	}
+	for _, addr := range cfg.Listen {
+		if err := g.listen(addr); err != nil {
+			return nil, err
+		}
+	}
+	for _, l := range g.loops {
+		l.handler, l.worker = cfg.New(l)
+	}
+	return g, nil
+}
+
+// Slots is how many slots there can be: a bound for tables by Slot.
+func (g *Group) Slots() int { return fileLimit() }
+
+// ErrPort says that another process listens already.
+var ErrPort = errors.New("address is in use")
+
+// listen gives each loop a listener of its own at addr.
+func (g *Group) listen(addr string) error {
+	// With SO_REUSEPORT a second server would share the port in silence, so one
+	// bind without it comes first.
+	probe, err := net.Listen("tcp", addr)
+	if err != nil {
+		if errors.Is(err, unix.EADDRINUSE) {
+			return fmt.Errorf("listen at %s: %w", addr, ErrPort)
+		}
+		return fmt.Errorf("listen at %s: %w", addr, err)
+	}
+	bound := probe.Addr()
+	_ = probe.Close()
+	at := bound.String()
+	if host, _, _ := net.SplitHostPort(addr); host == "" {
+		at = fmt.Sprintf(":%d", bound.(*net.TCPAddr).Port) // IPv4 and IPv6; with [::] it would be IPv6 alone
+	}
+	opts := []socket.Option[int]{
+		{SetSockOpt: socket.SetReuseport, Opt: 1},
+		{SetSockOpt: socket.SetReuseAddr, Opt: 1},
+		{SetSockOpt: socket.SetNoDelay, Opt: 1}, // what is accepted inherits it
+	}
+	for _, l := range g.loops {
+		fd, _, err := socket.TCPSocket("tcp", at, true, opts, nil)
+		if err != nil {
+			return fmt.Errorf("listen at %s: %w", addr, err)
+		}
+		if fd >= g.recs.Len() {
+			closeFD(Slot(fd))
+			return fmt.Errorf("listen at %s: %w", addr, unix.EMFILE)
+		}
+		l.listeners = append(l.listeners, Slot(fd))
+		if e := l.watch(Slot(fd), listener); e != 0 {
+			return fmt.Errorf("listen at %s: watch the socket: %w", addr, e)
+		}
+	}
+	g.addrs = append(g.addrs, bound)
+	return nil
+}
+
+// Addrs are the addresses of the listeners, in the order of Config.Listen.
+func (g *Group) Addrs() []net.Addr { return g.addrs }
+
+// Loops gives the loops, by index.
+func (g *Group) Loops() []*Loop { return g.loops }
+
+// Began is when Second was 1.
+func (g *Group) Began() time.Time { return g.began }
+
+// Open is the number of connections of all loops.
+func (g *Group) Open() int { return int(g.open.Load()) }
+
+// Reached is one more than the highest slot that a connection ever had: what
+// the tables by Slot have touched.
+func (g *Group) Reached() int { return int(g.highest.Load()) + 1 }
+
+func (g *Group) reached(s Slot) {
+	for {
+		h := g.highest.Load()
+		if s <= h || g.highest.CompareAndSwap(h, s) {
+			return
+		}
+	}
+}
+
+// OutboxBytes is what waits for slow readers, of all loops.
+func (g *Group) OutboxBytes() int64 { return g.outbox.Load() }
+
+// RecordSize is what the poller keeps for a connection, in bytes.
+func (g *Group) RecordSize() int { return g.recs.Size() }
+
+// Post hands p to the loop of id; see Loop.Post. ErrClosed where id cannot be a
+// connection's; whether it still is one, the loop finds out.
+func (g *Group) Post(id ConnID, p Post) error {
+	if id == 0 || id.loop() >= len(g.loops) {
+		return ErrClosed
+	}
+	p.ID = id
+	return g.loops[id.loop()].Post(p)
+}
+
+// Run runs the loops and returns when all have ended: nil after Stop.
+func (g *Group) Run() error {
+	errs := make([]error, len(g.loops))
+	var wg sync.WaitGroup
+	for i, l := range g.loops {
+		wg.Go(func() {
+			if errs[i] = l.run(); errs[i] != nil {
+				g.Stop()
+			}
+		})
+	}
+	wg.Wait()
+	g.recs.Free()
+	return errors.Join(errs...)
+}
+
+// StopAccepting closes the listeners; connections go on.
+func (g *Group) StopAccepting() {
+	for _, l := range g.loops {
+		l.mute.Store(true)
+		l.inbox.ring()
+	}
+}
+
+// Stop ends all connections, with CauseStop, and the loops.
+func (g *Group) Stop() {
+	for _, l := range g.loops {
+		l.stop.Store(true)
+		l.inbox.ring()
+	}
+}
+
+// logPause says, at most once a second, that accepting rests.
+func (g *Group) logPause(e unix.Errno) {
+	now := int64(time.Since(g.began) / time.Second)
+	if last := g.pauseLog.Load(); now > last && g.pauseLog.CompareAndSwap(last, now) {
+		g.cfg.Logger.Warn("accepting rests: the system gives no more connections", "error", e, "connections", g.Open())
+	}
+}

@@ -1,0 +1,239 @@
+package poller
+
+import (
+	"cmp"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// An outbox is what waits for one slow reader. A connection has one only while
+// something waits.
+type outbox struct {
+	slot  Slot
+	first int    // the part that goes out next
+	parts []part // the first may be torn
+	bytes int    // of all parts, with partCost for each
+}
+
+// A part is one run of bytes of an outbox.
+type part struct {
+	b   []byte
+	own bool // a copy, which may be added to
+}
+
+const (
+	// partCost is what a part counts for besides its bytes, so that many small
+	// ones stay within the bound too.
+	partCost = 64
+	// copyBelow is the size under which a copy costs less than a reference.
+	copyBelow = partCost
+	// keptParts is how long a list an unused outbox keeps.
+	keptParts = 64
+	// flushBytes is what one event may send of an outbox, so that a fast reader
+	// with much to take does not hold up the others.
+	flushBytes = 1 << 20
+)
+
+func (b *outbox) next() []byte { return b.parts[b.first].b }
+
+// behind is what waits behind the part under way.
+func (b *outbox) behind() int {
+	if b.bytes == 0 {
+		return 0
+	}
+	return b.bytes - len(b.next()) - partCost
+}
+
+// enqueue keeps what the socket did not take. One message always finds room:
+// the bound is for what waits behind the first.
+func (l *Loop) enqueue(s Slot, r *record, b []byte, shared bool) bool {
+	if r.box == 0 {
+		l.newBox(s, r)
+	}
+	box := l.boxes[r.box-1]
+	if box.behind()+len(b) > l.group.cfg.Outbox {
+		r.state, r.cause = choked, CauseOutbox
+		l.full = append(l.full, s)
+		return false
+	}
+	before := box.bytes
+	box.add(b, shared)
+	l.charge(box.bytes - before)
+	return true
+}
+
+func (l *Loop) charge(n int) {
+	l.Stats.Outbox.Add(int64(n))
+	l.group.outbox.Add(int64(n))
+}
+
+func (b *outbox) add(p []byte, shared bool) {
+	b.bytes += len(p)
+	if n := len(b.parts); n > b.first {
+		last := &b.parts[n-1]
+		if last.own && (len(p) < copyBelow || !shared) && len(last.b)+len(p) <= corkSize {
+			last.b = append(last.b, p...)
+			return
+		}
+		if shared && !last.own && continues(last.b, p) {
+			last.b = last.b[:len(last.b)+len(p)]
+			return
+		}
+	}
+	b.bytes += partCost
+	if !shared || len(p) < copyBelow {
+		b.parts = append(b.parts, part{b: append(make([]byte, 0, max(len(p), 256)), p...), own: true})
+		return
+	}
+	b.parts = append(b.parts, part{b: p})
+}
+
+// continues says whether q lies in memory right behind p, in the same array.
+func continues(p, q []byte) bool {
+	if len(q) == 0 || cap(p)-len(p) < len(q) {
+		return false
+	}
+	return &p[:len(p)+1][len(p)] == &q[0]
+}
+
+func (l *Loop) newBox(s Slot, r *record) {
+	if n := len(l.freeBox); n > 0 {
+		r.box = l.freeBox[n-1]
+		l.freeBox = l.freeBox[:n-1]
+	} else {
+		l.boxes = append(l.boxes, new(outbox))
+		r.box = uint32(len(l.boxes))
+	}
+	l.boxes[r.box-1].slot = s
+	r.flags |= wantWrite
+	l.arm(s, r)
+}
+
+func (l *Loop) dropBox(s Slot, r *record) {
+	box := l.boxes[r.box-1]
+	l.charge(-box.bytes)
+	clear(box.parts)
+	parts := box.parts[:0]
+	if cap(parts) > keptParts {
+		parts = nil
+	}
+	*box = outbox{parts: parts}
+	l.freeBox = append(l.freeBox, r.box)
+	r.box = 0
+	r.flags &^= wantWrite
+	if r.state == open && r.flags&noRead != 0 {
+		r.flags &^= noRead
+	}
+	if r.state == open || r.state == finishing {
+		l.arm(s, r)
+	}
+}
+
+// flush sends what waits, now that s takes more.
+func (l *Loop) flush(s Slot, r *record) {
+	if r.box == 0 || r.state == choked {
+		return
+	}
+	box := l.boxes[r.box-1]
+	for sent := 0; sent < flushBytes; {
+		p := &box.parts[box.first]
+		n, e := send(s, p.b)
+		if e != 0 {
+			if e != unix.EAGAIN && e != unix.EINTR {
+				l.Close(s, CauseReset)
+			}
+			return
+		}
+		sent += n
+		l.Stats.BytesOut.Add(uint64(n))
+		if n < len(p.b) {
+			p.b = p.b[n:]
+			box.bytes -= n
+			l.charge(-n)
+			return
+		}
+		box.bytes -= n + partCost
+		l.charge(-n - partCost)
+		*p = part{}
+		if box.first++; box.first == len(box.parts) {
+			l.dropBox(s, r)
+			if r.state == finishing {
+				shutWrite(s)
+			}
+			return
+		}
+	}
+}
+
+// Truncate throws away what waits for s, but for the rest of what is under way.
+// Boundary is given the bytes of the first part from where it stands and says
+// how many of them belong to a message that has begun to go out.
+func (l *Loop) Truncate(s Slot, boundary func(rest []byte) int) {
+	r := l.recs.At(s)
+	if r.box == 0 || (r.state != open && r.state != choked) {
+		return
+	}
+	box := l.boxes[r.box-1]
+	before := box.bytes
+	p := &box.parts[box.first]
+	keep := boundary(p.b)
+	clear(box.parts[box.first+1:])
+	box.parts = box.parts[:box.first+1]
+	p.b, p.own = p.b[:keep:keep], false
+	box.bytes = keep + partCost
+	l.charge(box.bytes - before)
+}
+
+// Waiting is what waits for s, in bytes.
+func (l *Loop) Waiting(s Slot) int {
+	if r := l.recs.At(s); r.box != 0 {
+		return l.boxes[r.box-1].bytes
+	}
+	return 0
+}
+
+// tellFull ends those for whom more waits than may.
+func (l *Loop) tellFull() {
+	if l.group.outbox.Load() > l.group.cfg.OutboxMemory {
+		l.chokeLargest()
+	}
+	for len(l.full) > 0 {
+		s := l.full[len(l.full)-1]
+		l.full = l.full[:len(l.full)-1]
+		r := l.recs.At(s)
+		if r.state != choked {
+			continue // closed meanwhile
+		}
+		l.current = s
+		cause := r.cause
+		r.state = open
+		l.worker.Full(s, cause)
+		l.current = noSlot
+		if r.state == open || r.state == choked {
+			l.Close(s, cause)
+		}
+	}
+}
+
+// chokeLargest picks those for whom most waits, until all that waits would be a
+// sixteenth below the budget.
+func (l *Loop) chokeLargest() {
+	var waiting []*outbox
+	for _, box := range l.boxes {
+		if box.bytes > 0 && l.recs.At(box.slot).state == open {
+			waiting = append(waiting, box)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b *outbox) int { return cmp.Compare(b.bytes, a.bytes) })
+	over := l.group.outbox.Load() - l.group.cfg.OutboxMemory*15/16
+	for _, box := range waiting {
+		if over <= 0 {
+			return
+		}
+		over -= int64(box.bytes)
+		r := l.recs.At(box.slot)
+		r.state, r.cause = choked, CauseBudget
+		l.full = append(l.full, box.slot)
+	}
+}
