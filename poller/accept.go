@@ -59,6 +59,7 @@ func (l *Loop) open(s Slot) {
 	r.turnOver()
 	r.state, r.loop, r.flags, r.cause = open, l.index, 0, CauseNone
 	r.heard, r.opened = l.second, l.second
+	l.own(s, true)
 	l.Stats.Open.Add(1)
 	l.Stats.Opened.Add(1)
 	before := l.current

@@ -77,9 +77,9 @@ func (l *Loop) put(s Slot, r *record, b []byte, shared bool) bool {
 		if n == len(b) {
 			return true
 		}
-		b = b[n:]
+		return l.enqueue(s, r, b, n, shared)
 	}
-	return l.enqueue(s, r, b, shared)
+	return l.enqueue(s, r, b, 0, shared)
 }
 
 // uncork sends what Data gathered.
@@ -89,6 +89,10 @@ func (l *Loop) uncork() {
 		l.flushCork(s, l.recs.At(s))
 	}
 	l.corked = noSlot
+	if l.throttled == s {
+		l.throttled = noSlot
+		l.pauseReading(s, l.recs.At(s))
+	}
 }
 
 func (l *Loop) flushCork(s Slot, r *record) {
@@ -141,14 +145,21 @@ func (l *Loop) address(sa unix.Sockaddr, err error) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// PauseReading reads no more of s until all that waits for it has gone out.
-func (l *Loop) PauseReading(s Slot) {
-	r := l.recs.At(s)
-	if r.state != open || r.box == 0 || r.flags&noRead != 0 {
-		return
+// Throttle, within the Data of s, makes its writes pay for themselves: s is not
+// read again until all that waits for it has gone out, and for that nothing that
+// this Data writes to s is refused.
+func (l *Loop) Throttle(s Slot) {
+	if l.corked == s {
+		l.throttled = s
 	}
-	r.flags |= noRead
-	l.arm(s, r)
+}
+
+// pauseReading reads no more of s until its outbox is empty.
+func (l *Loop) pauseReading(s Slot, r *record) {
+	if r.state == open && r.box != 0 && r.flags&noRead == 0 {
+		r.flags |= noRead
+		l.arm(s, r)
+	}
 }
 
 // Close ends s with the turn: what the socket took is delivered, what waits is
@@ -219,6 +230,7 @@ func (l *Loop) reap() {
 		}
 		r.turnOver()
 		r.state, r.flags, r.cause = free, 0, CauseNone
+		l.own(s, false)
 		l.group.open.Add(-1)
 		l.Stats.Open.Add(-1)
 		closeFD(s)

@@ -83,18 +83,15 @@ type Group struct {
 
 // NewGroup opens the listeners and makes the loops. Connections are accepted
 // once Run runs. ErrPort is wrapped where a port is taken.
-func NewGroup(cfg Config) (g *Group, err error) {
+func NewGroup(cfg Config) (_ *Group, err error) {
 	cfg = cfg.withDefaults()
-	g = &Group{cfg: cfg, began: time.Now()}
+	g := &Group{cfg: cfg, began: time.Now()}
 	if g.recs, err = NewTable[record](g.Slots()); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			for _, l := range g.loops {
-				l.destroy()
-			}
-			g.recs.Free()
+			g.Discard()
 		}
 	}()
 	for i := range cfg.Loops {
@@ -216,6 +213,14 @@ func (g *Group) Run() error {
 	wg.Wait()
 	g.recs.Free()
 	return errors.Join(errs...)
+}
+
+// Discard gives back what a Group holds that will never Run.
+func (g *Group) Discard() {
+	for _, l := range g.loops {
+		l.destroy()
+	}
+	g.recs.Free()
 }
 
 // StopAccepting closes the listeners; connections go on.

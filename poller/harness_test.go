@@ -27,6 +27,7 @@ type server struct {
 	mu            sync.Mutex
 	ids           []ConnID // in the order of their opening
 	causes        map[Cause]int
+	peerFD        Slot
 }
 
 // A worker is a server's handler and worker on one loop.

@@ -22,23 +22,25 @@ type Loop struct {
 	listeners []Slot
 
 	// Owned by the loop.
-	poll     *epoll
-	wheel    *wheel
-	buf      []byte    // what was read
-	cork     []byte    // what Data wrote to corked so far
-	corked   Slot      // whose Data runs; none where noSlot
-	boxes    []*outbox // what waits for slow readers; nil where unused
-	freeBox  []uint32  // the unused of boxes
-	full     []Slot    // connections in state choked
-	ending   []Slot    // connections in state closing
-	current  Slot      // whom a panic is about; none where noSlot
-	nano     int64     // monotonic nanoseconds since the group began, at the turn's beginning
-	second   uint32    // the same in seconds, from 1
-	paused   int64     // when accepting goes on, by nano; 0 where it is not paused
-	spare    int       // a descriptor kept for when there are none; -1 where it is spent
-	deaf     bool      // listeners are closed
-	stopping bool
-	more     bool // the turn left something to do
+	poll      *epoll
+	wheel     *wheel
+	buf       []byte    // what was read
+	cork      []byte    // what Data wrote to corked so far
+	corked    Slot      // whose Data runs; none where noSlot
+	throttled Slot      // whose writes pay for themselves; none where noSlot
+	boxes     []*outbox // what waits for slow readers; nil where unused
+	freeBox   []uint32  // the unused of boxes
+	full      []Slot    // connections in state choked
+	ending    []Slot    // connections in state closing
+	owned     []uint64  // a bit for each slot: whether it is a connection of this loop
+	current   Slot      // whom a panic is about; none where noSlot
+	nano      int64     // monotonic nanoseconds since the group began, at the turn's beginning
+	second    uint32    // the same in seconds, from 1
+	paused    int64     // when accepting goes on, by nano; 0 where it is not paused
+	spare     int       // a descriptor kept for when there are none; -1 where it is spent
+	deaf      bool      // listeners are closed
+	stopping  bool
+	more      bool // the turn left something to do
 
 	// For any goroutine.
 	inbox inbox
@@ -61,7 +63,7 @@ const (
 func newLoop(g *Group, index int) (*Loop, error) {
 	l := &Loop{
 		group: g, index: uint8(index), recs: g.recs, log: g.cfg.Logger,
-		buf: make([]byte, readSize), cork: make([]byte, 0, corkSize), corked: noSlot, current: noSlot, spare: -1,
+		buf: make([]byte, readSize), cork: make([]byte, 0, corkSize), corked: noSlot, throttled: noSlot, current: noSlot, spare: -1,
 	}
 	var err error
 	if l.poll, err = newEpoll(); err != nil {
@@ -236,7 +238,7 @@ func (l *Loop) fault(v any) {
 	l.Stats.Panics.Add(1)
 	s := l.current
 	l.current = noSlot
-	l.corked, l.cork = noSlot, l.cork[:0]
+	l.corked, l.throttled, l.cork = noSlot, noSlot, l.cork[:0]
 	defer func() {
 		if again := recover(); again != nil {
 			l.log.Error("panic while handling a panic", "panic", again)
@@ -303,10 +305,8 @@ func (l *Loop) control() {
 	if l.stop.Load() {
 		l.stopping = true
 		l.inbox.shut()
-		for s := range Slot(l.group.highest.Load()) + 1 {
-			if r := l.recs.At(s); r.loop == l.index && r.live() {
-				l.Close(s, CauseStop)
-			}
+		for s, ok := l.Next(0); ok; s, ok = l.Next(s + 1) {
+			l.Close(s, CauseStop)
 		}
 	}
 }

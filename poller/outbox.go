@@ -16,9 +16,10 @@ type outbox struct {
 	bytes int    // of all parts, with partCost for each
 }
 
-// A part is one run of bytes of an outbox.
+// A part is one run of whole messages of an outbox.
 type part struct {
 	b   []byte
+	off int  // how much of b has gone out
 	own bool // a copy, which may be added to
 }
 
@@ -35,7 +36,8 @@ const (
 	flushBytes = 1 << 20
 )
 
-func (b *outbox) next() []byte { return b.parts[b.first].b }
+// next is what goes out next.
+func (b *outbox) next() []byte { p := &b.parts[b.first]; return p.b[p.off:] }
 
 // behind is what waits behind the part under way.
 func (b *outbox) behind() int {
@@ -45,20 +47,20 @@ func (b *outbox) behind() int {
 	return b.bytes - len(b.next()) - partCost
 }
 
-// enqueue keeps what the socket did not take. One message always finds room:
-// the bound is for what waits behind the first.
-func (l *Loop) enqueue(s Slot, r *record, b []byte, shared bool) bool {
+// enqueue keeps b, of which the socket took off bytes. One message always finds
+// room: the bound is for what waits behind the first.
+func (l *Loop) enqueue(s Slot, r *record, b []byte, off int, shared bool) bool {
 	if r.box == 0 {
 		l.newBox(s, r)
 	}
 	box := l.boxes[r.box-1]
-	if box.behind()+len(b) > l.group.cfg.Outbox {
+	if box.behind()+len(b) > l.group.cfg.Outbox && l.throttled != s {
 		r.state, r.cause = choked, CauseOutbox
 		l.full = append(l.full, s)
 		return false
 	}
 	before := box.bytes
-	box.add(b, shared)
+	box.add(b, off, shared)
 	l.charge(box.bytes - before)
 	return true
 }
@@ -68,8 +70,8 @@ func (l *Loop) charge(n int) {
 	l.group.outbox.Add(int64(n))
 }
 
-func (b *outbox) add(p []byte, shared bool) {
-	b.bytes += len(p)
+func (b *outbox) add(p []byte, off int, shared bool) {
+	b.bytes += len(p) - off
 	if n := len(b.parts); n > b.first {
 		last := &b.parts[n-1]
 		if last.own && (len(p) < copyBelow || !shared) && len(last.b)+len(p) <= corkSize {
@@ -83,10 +85,10 @@ func (b *outbox) add(p []byte, shared bool) {
 	}
 	b.bytes += partCost
 	if !shared || len(p) < copyBelow {
-		b.parts = append(b.parts, part{b: append(make([]byte, 0, max(len(p), 256)), p...), own: true})
+		b.parts = append(b.parts, part{b: append(make([]byte, 0, max(len(p), 256)), p...), off: off, own: true})
 		return
 	}
-	b.parts = append(b.parts, part{b: p})
+	b.parts = append(b.parts, part{b: p, off: off})
 }
 
 // continues says whether q lies in memory right behind p, in the same array.
@@ -138,7 +140,7 @@ func (l *Loop) flush(s Slot, r *record) {
 	box := l.boxes[r.box-1]
 	for sent := 0; sent < flushBytes; {
 		p := &box.parts[box.first]
-		n, e := send(s, p.b)
+		n, e := send(s, p.b[p.off:])
 		if e != 0 {
 			if e != unix.EAGAIN && e != unix.EINTR {
 				l.Close(s, CauseReset)
@@ -147,8 +149,7 @@ func (l *Loop) flush(s Slot, r *record) {
 		}
 		sent += n
 		l.Stats.BytesOut.Add(uint64(n))
-		if n < len(p.b) {
-			p.b = p.b[n:]
+		if p.off += n; p.off < len(p.b) {
 			box.bytes -= n
 			l.charge(-n)
 			return
@@ -166,22 +167,27 @@ func (l *Loop) flush(s Slot, r *record) {
 	}
 }
 
-// Truncate throws away what waits for s, but for the rest of what is under way.
-// Boundary is given the bytes of the first part from where it stands and says
-// how many of them belong to a message that has begun to go out.
-func (l *Loop) Truncate(s Slot, boundary func(rest []byte) int) {
+// Truncate throws away what waits for s, but for the rest of the message that
+// is going out. Boundary is given some whole messages and how many of their bytes
+// have gone out; it says where the message ends that those end in, or are at the
+// end of.
+func (l *Loop) Truncate(s Slot, boundary func(messages []byte, off int) int) {
 	r := l.recs.At(s)
 	if r.box == 0 || (r.state != open && r.state != choked) {
 		return
 	}
 	box := l.boxes[r.box-1]
-	before := box.bytes
 	p := &box.parts[box.first]
-	keep := boundary(p.b)
+	end := min(max(boundary(p.b, p.off), p.off), len(p.b))
+	if end == p.off {
+		l.dropBox(s, r)
+		return
+	}
 	clear(box.parts[box.first+1:])
 	box.parts = box.parts[:box.first+1]
-	p.b, p.own = p.b[:keep:keep], false
-	box.bytes = keep + partCost
+	p.b, p.own = p.b[:end:end], false
+	before := box.bytes
+	box.bytes = end - p.off + partCost
 	l.charge(box.bytes - before)
 }
 

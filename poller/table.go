@@ -47,3 +47,10 @@ func (t *Table[T]) Free() {
 	release(t.mem)
 	t.mem, t.base, t.n = nil, nil, 0
 }
+
+// Bytes gives the memory of n entries from s on.
+func (t *Table[T]) Bytes(s Slot, n int) []byte {
+	size := t.Size()
+	from := int(s) * size
+	return t.mem[from : from+n*size : from+n*size]
+}
