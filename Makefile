@@ -1,0 +1,43 @@
+# make run and make test are all a newcomer needs; they install what they need.
+
+BIN      := bin/roost
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+PACKAGES := ./...
+FUZZTIME ?= 10s
+
+.PHONY: build run test race fuzz bench numbers lint setup clean
+
+build: ## the server, at bin/roost
+	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN) ./cmd/roost
+
+run: build ## the server with a demo: prints its URLs and a token
+	$(BIN) serve --dev
+
+test: lint setup build ## all tests
+	go test $(PACKAGES)
+
+race: ## all tests of the packages, with the race detector
+	go test -race $$(go list $(PACKAGES) | grep -v /e2e)
+
+fuzz: ## each fuzz test for FUZZTIME (10s)
+	@set -e; for pkg in $$(go list $(PACKAGES)); do \
+	  for name in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+bench: ## benchmarks of the packages: time and allocations
+	go test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+numbers: build ## the README's table, against the reference server in the same run
+	go run ./bench/numbers
+
+lint: ## go vet, gofmt, staticcheck
+	go vet $(PACKAGES)
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt: $$out"; exit 1; }
+	go tool staticcheck $(PACKAGES)
+
+setup: ## what the tests need beside Go: Node packages and Chromium
+	@e2e/setup
+
+clean:
+	rm -rf bin e2e/clients/node_modules

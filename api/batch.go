@@ -1,0 +1,172 @@
+package api
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/roostws/roost/edge"
+)
+
+// An entry is one message of a batch, as it was asked for.
+type entry struct {
+	room    []byte // valid as long as the body, as all others here
+	data    []byte // text; nil where there was none
+	base64  []byte // nil where there was none
+	exclude []byte
+	fields  field // which there are
+}
+
+// A batch is what answering one takes besides the body. Pooled.
+type batch struct {
+	entries []entry
+	binary  []byte // of the entry under way, decoded
+	out     []byte
+}
+
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+// give gives the batch back.
+func (b *batch) give() {
+	clear(b.entries)
+	b.entries = b.entries[:0]
+	if cap(b.binary) > maxKeptBuffer {
+		b.binary = nil
+	}
+	batches.Put(b)
+}
+
+// batch publishes the messages of an array, in its order. Nothing is published
+// where the array is malformed.
+func (s *service) batch(w http.ResponseWriter, q *http.Request) {
+	if _, asked := q.Header["Idempotency-Key"]; asked {
+		fail(w, unserved)
+		return
+	}
+	if _, f := parameters(q); f != nil {
+		fail(w, f)
+		return
+	}
+	body, f := s.bodies.read(q, maxBatch)
+	if f != nil {
+		fail(w, f)
+		return
+	}
+	defer body.release()
+	b := batches.Get().(*batch)
+	defer b.give()
+	if b.entries, f = parseEntries(body.bytes, b.entries[:0]); f != nil {
+		fail(w, f)
+		return
+	}
+	if f := s.publishAll(b); f != nil {
+		fail(w, f)
+		return
+	}
+	send(w, b.out)
+}
+
+// publishAll publishes b's entries and writes the answer to b.out. Once the server
+// takes no more, the rest is not tried: what was published of a room is always
+// the first part of what was asked. A failure says that nothing was published
+// for want of room or of a server.
+func (s *service) publishAll(b *batch) *failure {
+	out := append(b.out[:0], '[')
+	defer func() { b.out = out }()
+	published := 0
+	var full *failure
+	for i := range b.entries {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		e := &b.entries[i]
+		at, f := edge.Position{}, full
+		room := string(e.room)
+		if full == nil {
+			at, f = s.publishEntry(b, e, room)
+		}
+		switch {
+		case f == nil:
+			published++
+			out = appendPosition(out, room, at)
+		default:
+			if f.status == http.StatusServiceUnavailable {
+				full = f
+			}
+			out = f.appendTo(out)
+		}
+	}
+	out = append(out, ']', '\n')
+	if published == 0 {
+		return full
+	}
+	return nil
+}
+
+func (s *service) publishEntry(b *batch, e *entry, room string) (edge.Position, *failure) {
+	m := edge.Message{Data: e.data}
+	switch {
+	case e.fields&fieldRoom == 0:
+		return edge.Position{}, badRequest(`"room" is missing`)
+	case e.fields&fieldData == 0 && e.fields&fieldBase64 == 0:
+		return edge.Position{}, badRequest(`the message is missing: "data" or "base64" would be right`)
+	case e.fields&fieldData != 0 && e.fields&fieldBase64 != 0:
+		return edge.Position{}, badRequest(`"data" and "base64" stand together: one of the two would be right`)
+	case e.fields&fieldBase64 != 0:
+		var err error
+		if b.binary, err = base64.StdEncoding.AppendDecode(b.binary[:0], e.base64); err != nil {
+			return edge.Position{}, badRequest(`"base64" is malformed: RFC 4648, section 4, with padding, would be right`)
+		}
+		m.Data, m.Binary = b.binary, true
+	}
+	if e.fields&fieldExclude != 0 {
+		var ok bool
+		if m.Exclude, ok = s.edge.ParseConn(string(e.exclude)); !ok {
+			return edge.Position{}, badConnection(string(e.exclude))
+		}
+	}
+	at, err := s.edge.Publish(room, m)
+	if err != nil {
+		return at, s.refused(err, room)
+	}
+	return at, nil
+}
+
+// parseEntries reads the entries of a batch and appends them to dst. They point
+// into b, which is changed.
+func parseEntries(b []byte, dst []entry) ([]entry, *failure) {
+	if !utf8.Valid(b) {
+		return dst, badRequest("the body is not UTF-8")
+	}
+	if !json.Valid(b) {
+		return dst, badRequest("the body is not JSON: " + syntax(b))
+	}
+	w := walker{b: b}
+	if w.peek() != '[' {
+		return dst, badRequest(fmt.Sprintf(`the body is %s: an array of {"room","data"} would be right`, w.kind()))
+	}
+	for more := w.enter(); more; more = w.next() {
+		if len(dst) == maxBatchItems {
+			return dst, &failure{status: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("the array has too many entries: at most %d would be right", maxBatchItems)}
+		}
+		e, f := w.entry(len(dst))
+		if f != nil {
+			return dst, f
+		}
+		dst = append(dst, e)
+	}
+	return dst, nil
+}
+
+// syntax says where b, which is no JSON, goes wrong.
+func syntax(b []byte) string {
+	var raw json.RawMessage
+	err := json.Unmarshal(b, &raw)
+	if at, ok := err.(*json.SyntaxError); ok {
+		return fmt.Sprintf("%v, at byte %d", at, at.Offset)
+	}
+	return fmt.Sprint(err)
+}

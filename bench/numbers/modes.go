@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/roostws/roost/bench"
+)
+
+// mode is what one round measures, one server after the other.
+type mode struct {
+	name  string
+	steps []step
+}
+
+// step is one server under one load.
+type step struct {
+	server server
+	load   func(in *instance, z sizes) []string
+	take   func(bench.Result) map[string]*float64 // nil values were not measured: an error
+}
+
+// The sizes of the README's figures.
+const (
+	idleConns  = 15000
+	echoConns  = 1000
+	fanMembers = 5000
+	fanCount   = 25 // messages
+	churnSlots = 64
+
+	usualDuration = 2 * time.Second
+)
+
+var modes = []mode{
+	{"idle", []step{
+		{floor, idle(), takeIdle},
+		{roostJWT, idle("--jwt-secret", secret), takeIdle},
+	}},
+	{"gc", []step{
+		{roostJWT, idle("--jwt-secret", secret, "--gc"), func(r bench.Result) map[string]*float64 {
+			return map[string]*float64{"gc": r.Server.FreeFull, "gc_empty": r.Server.FreeEmpty}
+		}},
+	}},
+	{"echo", both(echoLoad, func(r bench.Result) map[string]*float64 {
+		return map[string]*float64{"echo": r.Server.QuietPerOp}
+	})},
+	{"delivery", both(delivery(10), func(r bench.Result) map[string]*float64 {
+		return map[string]*float64{"delivery": r.Server.QuietPerOp}
+	})},
+	// Of a backlog only the whole is a measure: what is published in a window is delivered in a later one.
+	{"backlog", both(delivery(100), func(r bench.Result) map[string]*float64 {
+		return map[string]*float64{"backlog": r.Server.CPUPerOp}
+	})},
+	{"upgrade", []step{
+		{floor, churn(), func(r bench.Result) map[string]*float64 {
+			return map[string]*float64{"upgrade": r.Server.QuietPerOp, "upgrade_jwt": r.Server.QuietPerOp}
+		}},
+		{roost, churn(), func(r bench.Result) map[string]*float64 {
+			return map[string]*float64{"upgrade": r.Server.QuietPerOp}
+		}},
+		{roostJWT, churn("--jwt-secret", secret), func(r bench.Result) map[string]*float64 {
+			return map[string]*float64{"upgrade_jwt": r.Server.QuietPerOp}
+		}},
+	}},
+}
+
+func findMode(name string) (mode, bool) {
+	i := slices.IndexFunc(modes, func(m mode) bool { return m.name == name })
+	if i < 0 {
+		return mode{}, false
+	}
+	return modes[i], true
+}
+
+func modeNames() string {
+	var names []string
+	for _, m := range modes {
+		names = append(names, m.name)
+	}
+	return strings.Join(names, ",")
+}
+
+// both measures the floor and roost alike.
+func both(load func(*instance, sizes) []string, take func(bench.Result) map[string]*float64) []step {
+	return []step{{floor, load, take}, {roost, load, take}}
+}
+
+func (in *instance) room() string { return "ws://" + in.address(in.clients) + "/rooms/bench" }
+
+// sizes are how much of everything.
+type sizes struct {
+	scale    float64       // of connection counts
+	duration time.Duration // of each measurement
+}
+
+func (z sizes) conns(n int) string { return fmt.Sprint(max(int(float64(n)*z.scale), 1)) }
+
+func idle(more ...string) func(*instance, sizes) []string {
+	return func(in *instance, z sizes) []string {
+		args := []string{"idle", "--url", in.room(), "--conns", z.conns(idleConns), "--duration", z.duration.String()}
+		if in.admin != 0 {
+			args = append(args, "--free", "http://"+in.address(in.admin)+"/debug/freemem")
+		}
+		return append(args, more...)
+	}
+}
+
+func takeIdle(r bench.Result) map[string]*float64 {
+	found := map[string]*float64{"idle": whole(r.Server.RSSPerConn)}
+	if r.Server.SettledPerConn != nil {
+		found["idle_settled"] = whole(r.Server.SettledPerConn)
+	}
+	return found
+}
+
+func whole(n *int64) *float64 {
+	if n == nil {
+		return nil
+	}
+	v := float64(*n)
+	return &v
+}
+
+func echoLoad(in *instance, z sizes) []string {
+	return []string{"echo", "--url", "ws://" + in.address(in.clients) + "/echo", "--conns", z.conns(echoConns), "--duration", z.duration.String(), "--warmup", (z.duration / 4).String()}
+}
+
+func delivery(rate int) func(*instance, sizes) []string {
+	return func(in *instance, z sizes) []string {
+		args := []string{"fanout", "--url", in.room(), "--conns", z.conns(fanMembers),
+			"--rate", fmt.Sprint(rate), "--duration", (fanCount * z.duration / usualDuration * time.Second / time.Duration(rate)).String()}
+		if in.admin != 0 {
+			args = append(args, "--publish", "POST http://"+in.address(in.admin)+"/v1/rooms/bench/publish")
+		}
+		return args
+	}
+}
+
+func churn(more ...string) func(*instance, sizes) []string {
+	return func(in *instance, z sizes) []string {
+		return append([]string{"churn", "--url", in.room(), "--conns", fmt.Sprint(churnSlots),
+			"--duration", z.duration.String(), "--warmup", (z.duration / 4).String()}, more...)
+	}
+}
+
+// do starts the server, puts the load on it and returns the figures found.
+func (s step) do(ctx context.Context, p programs, z sizes) (map[string]float64, error) {
+	in, err := s.server.start(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	defer in.stop()
+	args := append(s.load(in, z), "--pid", fmt.Sprint(in.cmd.Process.Pid))
+	c := exec.CommandContext(ctx, p.load, args...)
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var said tail
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &said
+	if err := c.Run(); err != nil {
+		return nil, fmt.Errorf("%w: %s; the server said: %s", err, said.text(), in.said.text())
+	}
+	var r bench.Result
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		return nil, err
+	}
+	if err := flawless(r); err != nil {
+		return nil, fmt.Errorf("%w; the server said: %s", err, in.said.text())
+	}
+	found := map[string]float64{}
+	for key, v := range s.take(r) {
+		if v == nil {
+			return nil, fmt.Errorf("%s was not measured", key)
+		}
+		found[key] = *v
+	}
+	return found, nil
+}
+
+// flawless is an error where something went wrong on the way: to compare what a
+// server costs, it has to have done the same work.
+func flawless(r bench.Result) error {
+	lost := map[string]int64{"failed": int64(r.Failed), "dropped": int64(r.Dropped)}
+	for what, n := range map[string]*int64{"lost": r.Lost, "doubled": r.Doubled, "reordered": r.Reordered} {
+		if n != nil {
+			lost[what] = *n
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(lost)) {
+		if lost[what] > 0 {
+			return fmt.Errorf("%d %s: %v", lost[what], what, r.Errors)
+		}
+	}
+	return nil
+}
+
+// words are for the eye, while it goes on.
+func words(found map[string]float64) string {
+	var b strings.Builder
+	for i, key := range slices.Sorted(maps.Keys(found)) {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s %s", key, number(found[key]))
+	}
+	return b.String()
+}

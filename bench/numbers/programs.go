@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// programs are the paths of what is run.
+type programs struct{ roost, floor, load string }
+
+// build compiles all three: roost to where a user has it, the others to dir.
+func build(ctx context.Context, dir string, stderr io.Writer) (programs, error) {
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return programs{}, err
+	}
+	p := programs{
+		roost: filepath.Join(root, "bin", "roost"),
+		floor: filepath.Join(dir, "floor"),
+		load:  filepath.Join(dir, "load"),
+	}
+	for path, out := range map[string]string{"./cmd/roost": p.roost, "./bench/floor": p.floor, "./bench/load": p.load} {
+		c := exec.CommandContext(ctx, "go", "build", "-o", out, path)
+		c.Dir, c.Stderr = root, stderr
+		if err := c.Run(); err != nil {
+			return programs{}, fmt.Errorf("go build %s: %w", path, err)
+		}
+	}
+	return p, nil
+}
+
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOMOD: %w", err)
+	}
+	file := strings.TrimSpace(string(out))
+	if filepath.Base(file) != "go.mod" {
+		return "", errors.New("start it within roost's source tree: there is no go.mod here")
+	}
+	return filepath.Dir(file), nil
+}
+
+// machine says what the figures were measured on.
+func machine() string {
+	cpu := runtime.GOARCH
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range bytes.Lines(text) {
+		if key, value, ok := bytes.Cut(line, []byte(":")); ok && string(bytes.TrimSpace(key)) == "model name" {
+			cpu = string(bytes.TrimSpace(value))
+			break
+		}
+	}
+	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	return fmt.Sprintf("%s, %d processors, Linux %s, %s", cpu, runtime.NumCPU(), bytes.TrimSpace(kernel), runtime.Version())
+}

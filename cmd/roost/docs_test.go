@@ -1,0 +1,125 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+const configurationDoc = "../../docs/configuration.md"
+
+var update = flag.Bool("update", false, "write the tables of docs/configuration.md anew")
+
+// docRow is a setting's line in docs/configuration.md.
+func docRow(s *setting) string {
+	cell := func(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+	name := "`--" + s.name + "`"
+	if s.places&inEnv != 0 {
+		name += "<br>`" + s.env() + "`"
+	}
+	if s.places&inFile != 0 {
+		name += "<br>`" + s.name + ":`"
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s %s |", name, cell(docType(s)), cell(s.byDefault()), cell(s.meaning), cell(s.when))
+}
+
+// docType says what a setting takes: its type, unit and range.
+func docType(s *setting) string {
+	text := map[string]string{
+		"": "true or false", unitAddr: "host:port", unitCount: "a number", unitFile: "a path", unitSize: "bytes", unitSpan: "a duration",
+		unitText: "text", unitChoice: "a word", "PATTERN": "a pattern", "USER": "text", "JSON": "JSON",
+	}[s.unit]
+	if s.many {
+		text += ", repeatable"
+	}
+	switch {
+	case s.choices != nil:
+		text += ": " + strings.Join(s.choices, ", ")
+	case s.high != 0:
+		text += ": " + s.bounds()
+	}
+	if s.whole == second {
+		text += ", whole seconds"
+	}
+	return text
+}
+
+// docTables gives the tables of the page, by section.
+func docTables() map[string]string {
+	tables := make(map[string]string)
+	for _, s := range append(settingsOf("serve"), tokenSettings...) {
+		if tables[s.section] == "" {
+			tables[s.section] = "| flag, environment, key | takes | default | what it is, and when to turn it |\n| --- | --- | --- | --- |\n"
+		}
+		tables[s.section] += docRow(&s) + "\n"
+	}
+	return tables
+}
+
+// The page tells what the flags are: the tables under its headings are made of
+// the same settings. go test -run Doc -update writes them anew.
+func TestDoc_Configuration_MatchesFlags(t *testing.T) {
+	data, err := os.ReadFile(configurationDoc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(data)
+	tables := docTables()
+	for section, table := range tables {
+		heading := "\n## " + section + "\n"
+		before, rest, found := strings.Cut(page, heading)
+		if !found {
+			t.Errorf("the heading %q is missing", section)
+			continue
+		}
+		begin := strings.Index(rest, "\n| flag, ")
+		if next := strings.Index(rest, "\n## "); begin < 0 || next >= 0 && begin > next {
+			t.Errorf("section %q has no table", section)
+			continue
+		}
+		old := rest[begin+1:]
+		if end := strings.Index(old, "\n\n"); end >= 0 {
+			old = old[:end+1]
+		}
+		if old == table {
+			continue
+		}
+		if *update {
+			at := len(before) + len(heading) + begin + 1
+			page = page[:at] + table + page[at+len(old):]
+			continue
+		}
+		t.Errorf("the table of %q is not what the flags are; it should be\n%s", section, table)
+	}
+	for line := range strings.Lines(page) {
+		if strings.HasPrefix(line, "## ") && strings.Contains(page, line+"\n| flag") && tables[strings.TrimSpace(line[3:])] == "" {
+			t.Errorf("there are no flags of the section %q", strings.TrimSpace(line[3:]))
+		}
+	}
+	if *update {
+		if err := os.WriteFile(configurationDoc, []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The file that the page shows is one that serve takes.
+func TestDoc_Configuration_ExampleIsRight(t *testing.T) {
+	data, err := os.ReadFile(configurationDoc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(data), "```yaml\n")
+	example, _, ended := strings.Cut(rest, "```")
+	if !found || !ended {
+		t.Fatal("the page shows no file")
+	}
+	example = strings.ReplaceAll(example, "/run/secrets/roost-jwt", writeFile(t, "jwt", goodSecret+"\n"))
+	example = strings.ReplaceAll(example, "/run/secrets/roost-admin", writeFile(t, "admin", "hunter22\n"))
+	status, _, stderr := invoke([]string{"serve", "--check", "--config", writeFile(t, "roost.yaml", example)}, nil)
+	if status != statusOK || stderr != "" {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/roostws/roost/api"
+	"github.com/roostws/roost/edge"
+	"github.com/roostws/roost/poller"
+)
+
+// A node is all that serve runs.
+type node struct {
+	// Static after construction.
+	cfg    *Config
+	server *edge.Server
+	admin  *adminServer
+	dev    *devAccess // nil without --dev
+	log    *slog.Logger
+
+	// Written once: err before ended is closed.
+	ended chan struct{} // closed when the server does not run any more
+	err   error
+}
+
+// newNode opens the listeners and composes the server. Nothing is served yet.
+func newNode(c *Config, cfg edge.Config, log *slog.Logger) (*node, error) {
+	listener, err := listenAdmin(string(c.Admin), c.AdminSecret)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{cfg: c, log: log, ended: make(chan struct{})}
+	if c.Dev {
+		cfg.Origins = append(devOrigins(c, listener.Addr()), cfg.Origins...)
+	}
+	fail := func(err error) (*node, error) {
+		_ = listener.Close()
+		return nil, err
+	}
+	if n.server, err = edge.New(cfg, nil); err != nil {
+		return fail(err)
+	}
+	apiConfig := api.Config{
+		Secret:     string(c.AdminSecret),
+		Debug:      bool(c.Debug),
+		Dev:        bool(c.Dev),
+		MaxMessage: int(c.MaxMessage),
+		Logger:     log,
+		ClientURL:  "ws://" + dialable(c.Listen[0], n.server.Addrs()[0]),
+		Version:    thisBuild().version,
+	}
+	if c.Dev {
+		if n.dev, err = newDevAccess(c, apiConfig.ClientURL, "http://"+dialable(string(c.Admin), listener.Addr()), time.Now()); err != nil {
+			return fail(err)
+		}
+		apiConfig.DevToken = n.dev.token
+	}
+	handler, err := api.New(apiConfig, n.server)
+	if err != nil {
+		return fail(err)
+	}
+	n.admin = newAdminServer(listener, handler, log)
+	return n, nil
+}
+
+// dialable is where this machine reaches a listener: the host that was asked
+// for, the port that was bound.
+func dialable(asked string, bound net.Addr) string {
+	a, err := parseAddress(asked)
+	if err != nil {
+		return bound.String() // it was checked
+	}
+	if tcp, ok := bound.(*net.TCPAddr); ok {
+		a.port = tcp.Port
+	}
+	return a.dialable()
+}
+
+// logStart says what is in force, and what will not go as asked.
+func (n *node) logStart(files uint64) {
+	conns := cmp.Or(int(n.cfg.MaxConnections), edge.DefaultMaxConnections())
+	var listen []string
+	for _, a := range n.server.Addrs() {
+		listen = append(listen, a.String())
+	}
+	b := thisBuild()
+	n.log.Info("serving", "listen", strings.Join(listen, ","), "admin", n.admin.listener.Addr().String(),
+		"auth", string(n.cfg.Auth), "loops", cmp.Or(int(n.cfg.Loops), poller.DefaultLoops()),
+		"max_connections", conns, "open_files", files, "version", b.version, "pid", os.Getpid())
+	if uint64(conns) > files {
+		n.log.Warn("more connections are allowed than files may be open: the system will refuse the rest; raise the limit (ulimit -n, LimitNOFILE of systemd)",
+			"max_connections", conns, "open_files", files)
+	}
+}
+
+// run serves until a signal, or until something fails, and gives the exit status.
+func (n *node) run(signals <-chan os.Signal) int {
+	adminEnded := make(chan error, 1)
+	go func() { adminEnded <- n.admin.serve() }()
+	go func() {
+		defer close(n.ended)
+		n.err = n.server.Run(context.Background())
+	}()
+	stopFeed := n.startFeed()
+
+	ended := n.ended
+	var drained chan error // nil until the first signal
+	for {
+		select {
+		case sig := <-signals:
+			switch {
+			case sig == syscall.SIGHUP:
+				n.log.Info("nothing to read again: a restart takes a changed configuration")
+			case drained == nil:
+				n.log.Info("stopping", "signal", sig.String(), "drain_timeout", n.cfg.DrainTimeout.String())
+				stopFeed()
+				ended, drained = nil, make(chan error, 1)
+				go func() { drained <- n.drain() }()
+			default:
+				n.log.Error("a second signal: ending at once", "signal", sig.String())
+				return statusFailed
+			}
+		case <-ended:
+			n.log.Error("the server ended", "error", n.err)
+			return statusFailed
+		case err := <-adminEnded:
+			if err == nil {
+				continue // drain closed it
+			}
+			n.log.Error("the API ended", "error", err)
+			return statusFailed
+		case err := <-drained:
+			if err != nil {
+				n.log.Error("the server ended", "error", err)
+				return statusFailed
+			}
+			n.log.Info("stopped")
+			return statusOK
+		}
+	}
+}
+
+// drain sends the clients away and ends the server, then the API: who watches
+// /readyz and /metrics sees the drain to its end.
+func (n *node) drain() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(n.cfg.DrainTimeout))
+	defer cancel()
+	if err := n.server.Shutdown(ctx); err != nil {
+		n.log.Warn("the drain ran out of time", "error", err)
+	}
+	<-n.ended
+	n.admin.close()
+	return n.err
+}
+
+// startFeed publishes to the demo's room until the function it returns is called.
+func (n *node) startFeed() (stop func()) {
+	if n.dev == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		err := api.Feed(ctx, api.FeedConfig{AdminURL: n.dev.adminURL, Secret: string(n.cfg.AdminSecret), Logger: n.log})
+		if err != nil {
+			n.log.Warn("the ticker ended", "error", err)
+		}
+	}()
+	return cancel
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/roostws/roost/auth"
+	"github.com/roostws/roost/edge"
+	"github.com/roostws/roost/poller"
+)
+
+// serve runs the server until a signal ends it, and gives the exit status.
+func serve(p *parsed, stdout, stderr io.Writer) int {
+	c, o := &p.grammar.Serve, p.origins
+	files := raiseFileLimit()
+	if c.Dev && c.Auth == "jwt" && c.JWTSecret == "" {
+		c.JWTSecret = randomSecret()
+	}
+	log := newLogger(stderr, c)
+	cfg, err := c.edge(o, log)
+	if err != nil {
+		return report(stderr, &usageError{err, "roost serve --help"})
+	}
+	if c.Check {
+		p.tell(stderr)
+		if err := printConfig(stdout, c, o, computedDefaults()); err != nil {
+			return report(stderr, err)
+		}
+		return statusOK
+	}
+
+	for _, h := range p.hints {
+		log.Warn(h)
+	}
+
+	// A log that nobody reads any more must not end the server: without this, a
+	// write to a closed stderr would.
+	signal.Ignore(syscall.SIGPIPE)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	n, err := newNode(c, cfg, log)
+	if err != nil {
+		log.Error("cannot start", "error", err)
+		return statusFailed
+	}
+	n.logStart(files)
+	if c.Dev {
+		if err := n.dev.print(stdout); err != nil {
+			log.Warn("cannot print the URLs", "error", err)
+		}
+	}
+	return n.run(signals)
+}
+
+// computedDefaults are the defaults that depend on the machine.
+func computedDefaults() map[string]string {
+	return map[string]string{
+		"loops":           strconv.Itoa(poller.DefaultLoops()),
+		"max-connections": strconv.Itoa(edge.DefaultMaxConnections()),
+	}
+}
+
+// edge is the part of a Config that is for the edge. An error names the flag.
+func (c *Config) edge(o origins, log *slog.Logger) (edge.Config, error) {
+	cfg := edge.Config{
+		Listen:           c.Listen,
+		Loops:            int(c.Loops),
+		Echo:             bool(c.Echo),
+		Origins:          c.Origin,
+		TokenCookie:      string(c.TokenCookie),
+		MaxMessage:       int(c.MaxMessage),
+		MaxConnections:   int(c.MaxConnections),
+		Outbox:           int(c.Outbox),
+		OutboxMemory:     int64(c.OutboxMemory),
+		PublishMemory:    int64(c.PublishMemory),
+		Heartbeat:        time.Duration(c.Heartbeat),
+		HeartbeatTimeout: time.Duration(c.HeartbeatTimeout),
+		HandshakeTimeout: time.Duration(c.HandshakeTimeout),
+		DrainTimeout:     time.Duration(c.DrainTimeout),
+		Logger:           log,
+	}
+	errs := flagErrors(o, cfg.Validate())
+	if c.Auth == "jwt" {
+		v, err := auth.NewHMAC(auth.HMACConfig{
+			Secrets:    [][]byte{[]byte(c.JWTSecret)},
+			Algorithms: c.JWTAlgorithms,
+			Issuer:     string(c.JWTIssuer),
+			Audience:   string(c.JWTAudience),
+			Leeway:     time.Duration(c.JWTLeeway),
+			AllowShort: bool(c.Dev),
+		})
+		if err != nil {
+			errs = append(errs, o.problem("jwt-secret", "%w", err))
+		}
+		cfg.Auth = v
+	}
+	return cfg, errors.Join(errs...)
+}
+
+// flagErrors turns the edge's errors, which name fields, into ours.
+func flagErrors(o origins, err error) []error {
+	if err == nil {
+		return nil
+	}
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		var errs []error
+		for _, e := range joined.Unwrap() {
+			errs = append(errs, flagErrors(o, e)...)
+		}
+		return errs
+	}
+	var field *edge.FieldError
+	if !errors.As(err, &field) {
+		return []error{err}
+	}
+	name := fieldFlag(field.Field)
+	if name == "origins" { // the flag is repeated, and so in the singular
+		name = "origin"
+	}
+	return []error{o.problem(name, "%s", field.Problem)}
+}

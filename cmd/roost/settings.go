@@ -1,0 +1,352 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A setting is what is known of one flag: help, checks and defaults are made
+// from it.
+type setting struct {
+	// What it is called and where it may stand.
+	name    string
+	section string
+	places  places
+
+	// What it takes.
+	unit      string   // as help shows the value: SIZE; empty for a toggle
+	many      bool     // it is a list: repeatable, or with commas
+	low, high int64    // of a number; both 0: any
+	whole     int64    // a number is a multiple of it; 0: any
+	choices   []string // the texts it may be; nil: any
+	standard  string   // the default, as text; empty: none
+	automatic string   // what the default is where it is computed
+
+	// What is said about it.
+	meaning string
+	when    string // when to turn it
+}
+
+// places are the sources that may hold a setting, besides the command line.
+type places uint8
+
+const (
+	inEnv places = 1 << iota
+	inFile
+	anywhere = inEnv | inFile
+)
+
+// env is the setting's name in the environment.
+func (s *setting) env() string {
+	return "ROOST_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+}
+
+// numberOf gives an empty number of the setting's kind, to format with.
+func (s *setting) numberOf() number {
+	switch s.unit {
+	case unitSize:
+		return new(size)
+	case unitSpan:
+		return new(span)
+	}
+	return new(count)
+}
+
+// bounds says what the setting may be, or nothing where it may be anything.
+func (s *setting) bounds() string {
+	switch {
+	case s.choices != nil:
+		return alternatives(s.choices)
+	case s.high != 0:
+		n := s.numberOf()
+		return fmt.Sprintf("%s to %s", n.format(s.low), n.format(s.high))
+	}
+	return ""
+}
+
+// byDefault says what the setting is when nobody sets it.
+func (s *setting) byDefault() string {
+	switch {
+	case s.automatic != "":
+		return s.automatic
+	case s.standard != "":
+		return s.standard
+	case s.unit == "":
+		return "false"
+	}
+	return "none"
+}
+
+// help is the whole of what --help says about the setting.
+func (s *setting) help() string {
+	var b strings.Builder
+	b.WriteString(s.meaning)
+	switch {
+	case s.choices != nil:
+		fmt.Fprintf(&b, " One of %s.", strings.Join(s.choices, ", "))
+	case s.high != 0:
+		fmt.Fprintf(&b, " Range: %s.", s.bounds())
+	}
+	if s.unit != "" && s.byDefault() != "none" {
+		fmt.Fprintf(&b, " Default: %s.", s.byDefault())
+	}
+	b.WriteString(" " + s.when)
+	if s.places&inEnv != 0 {
+		fmt.Fprintf(&b, " (%s)", s.env())
+	}
+	return b.String()
+}
+
+// alternatives joins words: none or jwt; text, json or xml.
+func alternatives(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+// What help shows in place of a value.
+const (
+	unitAddr   = "HOST:PORT"
+	unitCount  = "N"
+	unitFile   = "FILE"
+	unitSize   = "SIZE"
+	unitSpan   = "DURATION"
+	unitText   = "TEXT"
+	unitChoice = "WORD"
+)
+
+// The sections of help, in order.
+const (
+	sectionServe  = "Where and what"
+	sectionAuth   = "Who may come in"
+	sectionBounds = "Bounds"
+	sectionTime   = "Time"
+	sectionLogs   = "Logs"
+	sectionToken  = "The token"
+)
+
+var authWords = []string{"none", "jwt"}
+var algorithms = []string{"HS256", "HS384", "HS512"}
+
+const second = int64(time.Second)
+
+// serveSettings are the flags of serve, in the order of help. Those that may
+// stand in the file are the file's keys.
+var serveSettings = []setting{
+	{
+		name: "config", section: sectionServe, places: inEnv, unit: unitFile,
+		meaning: "A YAML file whose keys are the names of these flags. Read strictly, up to 1MiB.",
+		when:    "Use it for all that should be kept under version control.",
+	},
+	{
+		name: "listen", section: sectionServe, places: anywhere, unit: unitAddr, many: true, standard: "127.0.0.1:8080",
+		meaning: "Address for WebSocket clients; repeatable, up to 64. Without a host: all addresses; port 0: any free one.",
+		when:    "Set it to :8080 when clients come from other machines or a proxy elsewhere.",
+	},
+	{
+		name: "admin", section: sectionServe, places: anywhere, unit: unitAddr, standard: "127.0.0.1:8081",
+		meaning: "Address of the HTTP API, metrics and the admin page; never a port of clients.",
+		when:    "Change it when services publish from other machines; then --admin-secret is required.",
+	},
+	{
+		name: "admin-secret", section: sectionServe, places: anywhere, unit: unitText,
+		meaning: "The secret that the API asks for as Authorization: Bearer, 1 to 1024 visible ASCII characters.",
+		when:    "Set it wherever others share the machine or --admin is not loopback; rather by environment or file, since a command line can be read by all.",
+	},
+	{
+		name: "admin-secret-file", section: sectionServe, places: anywhere, unit: unitFile,
+		meaning: "A file that holds the admin secret; a newline at its end is not part of it.",
+		when:    "Use it with the secrets of Kubernetes, Docker or systemd.",
+	},
+	{
+		name: "loops", section: sectionServe, places: anywhere, unit: unitCount, low: 1, high: 64,
+		automatic: "1 on one or two processors, else half of them",
+		meaning:   "Event loops.",
+		when:      "Raise it when roost_loop_turn_seconds grows while processors idle.",
+	},
+	{
+		name: "echo", section: sectionServe, places: anywhere,
+		meaning: "Serve /echo, which sends each message back.",
+		when:    "Turn it on for capacity tests alone.",
+	},
+	{
+		name: "dev", section: sectionServe, places: anywhere,
+		meaning: "For trying out: makes a secret unless one is given, prints a ready token and URLs, lets the admin page connect, and publishes to the room ticker.NORD.",
+		when:    "Turn it on at your desk, never in service.",
+	},
+	{
+		name: "debug", section: sectionServe, places: anywhere,
+		meaning: "Serve /debug/pprof and /debug/freemem at --admin.",
+		when:    "Turn it on to profile; profiles show what is in memory.",
+	},
+	{
+		name: "check", section: sectionServe,
+		meaning: "Check the configuration, print what would be in force, secrets masked, and exit with 0 or 2.",
+		when:    "Use it before a restart.",
+	},
+
+	{
+		name: "auth", section: sectionAuth, places: anywhere, unit: unitChoice, choices: authWords, standard: "jwt",
+		meaning: "How clients prove who they are; none asks nobody and lets all join and publish everywhere.",
+		when:    "Say none on a private network or behind a proxy that decides.",
+	},
+	{
+		name: "jwt-secret", section: sectionAuth, places: anywhere, unit: unitText,
+		meaning: "The secret that signs tokens, at least 32 bytes, taken as it stands.",
+		when:    "Required with --auth jwt; rather by environment or file, since a command line can be read by all.",
+	},
+	{
+		name: "jwt-secret-file", section: sectionAuth, places: anywhere, unit: unitFile,
+		meaning: "A file that holds the secret of tokens; a newline at its end is not part of it.",
+		when:    "Use it with the secrets of Kubernetes, Docker or systemd.",
+	},
+	{
+		name: "jwt-issuer", section: sectionAuth, places: anywhere, unit: unitText,
+		meaning: "What a token's iss must be; without it any will do.",
+		when:    "Set it when several services sign with one secret.",
+	},
+	{
+		name: "jwt-audience", section: sectionAuth, places: anywhere, unit: unitText,
+		meaning: "What a token's aud must hold; without it any will do.",
+		when:    "Set it when tokens for other services are signed with the same secret.",
+	},
+	{
+		name: "jwt-algorithms", section: sectionAuth, places: anywhere, unit: unitChoice, many: true, choices: algorithms, standard: "HS256",
+		meaning: "The algorithms that a token may be signed with; repeatable.",
+		when:    "Change it when your tokens are signed otherwise.",
+	},
+	{
+		name: "jwt-leeway", section: sectionAuth, places: anywhere, unit: unitSpan, low: 0, high: 5 * 60 * second, standard: "0s",
+		meaning: "How far the clocks of roost and of who signs may be apart.",
+		when:    "Raise it to some seconds when fresh tokens are refused as not valid yet.",
+	},
+	{
+		name: "token-cookie", section: sectionAuth, places: anywhere, unit: unitText,
+		meaning: "The name of a cookie that may hold the token.",
+		when:    "Set it when browsers carry the token in a cookie; --origin then guards against other sites.",
+	},
+	{
+		name: "origin", section: sectionAuth, places: anywhere, unit: "PATTERN", many: true, automatic: "the same host",
+		meaning: "An Origin that browsers may come from, such as https://*.example.com; repeatable, up to 256. A request without Origin is no browser's and passes.",
+		when:    "Set it when your pages are served from another host than roost.",
+	},
+
+	{
+		name: "max-message", section: sectionBounds, places: anywhere, unit: unitSize, low: 125, high: 64 << 20, standard: "64KiB",
+		meaning: "Bytes of one message, from clients and by the API; a larger one closes with 1009 or is answered 413.",
+		when:    "Raise it when your messages are larger; lower it when they never are.",
+	},
+	{
+		name: "max-connections", section: sectionBounds, places: anywhere, unit: unitCount, low: 1, high: 1 << 24,
+		automatic: "the limit on open files less a reserve",
+		meaning:   "Connections at once; past it clients are told 503 with Retry-After.",
+		when:      "Lower it to keep memory for others; to go above the default raise the limit on open files.",
+	},
+	{
+		name: "outbox", section: sectionBounds, places: anywhere, unit: unitSize, low: 1 << 10, high: 1 << 30, standard: "64KiB",
+		meaning: "Bytes that may wait for one slow connection; past it 4003. One message always fits.",
+		when:    "Raise it when clients on poor links are closed with 4003 in short bursts.",
+	},
+	{
+		name: "outbox-memory", section: sectionBounds, places: anywhere, unit: unitSize, low: 1 << 20, high: 1 << 50, standard: "256MiB",
+		meaning: "Bytes that may wait for all connections together; past it the largest are closed first.",
+		when:    "Set it to what the machine can spare.",
+	},
+	{
+		name: "publish-memory", section: sectionBounds, places: anywhere, unit: unitSize, low: 1 << 20, high: 1 << 50, standard: "64MiB",
+		meaning: "Bytes that may be published and not yet delivered; past it publishing is answered 503.",
+		when:    "Raise it when bursts to large rooms are answered 503.",
+	},
+
+	{
+		name: "heartbeat", section: sectionTime, places: anywhere, unit: unitSpan, low: second, high: 3600 * second, whole: second, standard: "25s",
+		meaning: "Silence after which a client is sent a ping, in whole seconds.",
+		when:    "Keep it below the idle timeout of every proxy between; raise it to spare batteries.",
+	},
+	{
+		name: "heartbeat-timeout", section: sectionTime, places: anywhere, unit: unitSpan, low: second, high: 3600 * second, whole: second, standard: "10s",
+		meaning: "Silence after that ping that ends the connection with 4005, in whole seconds.",
+		when:    "Raise it for clients on links that stall.",
+	},
+	{
+		name: "handshake-timeout", section: sectionTime, places: anywhere, unit: unitSpan, low: second, high: 600 * second, whole: second, standard: "10s",
+		meaning: "From a connection's begin to its whole request, in whole seconds.",
+		when:    "Lower it when connections that say nothing take room from others.",
+	},
+	{
+		name: "drain-timeout", section: sectionTime, places: anywhere, unit: unitSpan, low: second, high: 3600 * second, standard: "30s",
+		meaning: "For all goodbyes after SIGTERM: clients are sent away spread over it.",
+		when:    "Raise it with the number of clients, and whatever would kill the process sooner with it.",
+	},
+
+	{
+		name: "log-format", section: sectionLogs, places: anywhere, unit: unitChoice, choices: []string{"text", "json"}, standard: "text",
+		meaning: "How log lines are written, on stderr.",
+		when:    "Set json when a collector reads them.",
+	},
+	{
+		name: "log-level", section: sectionLogs, places: anywhere, unit: unitChoice, choices: []string{"debug", "info", "warn", "error"}, standard: "info",
+		meaning: "The least that is logged.",
+		when:    "Set debug to see each connection come and go; it costs.",
+	},
+}
+
+// tokenSettings are the flags of token that serve does not have.
+var tokenSettings = []setting{
+	{
+		name: "sub", section: sectionToken, unit: "USER",
+		meaning: "The user whom the token names, 1 to 200 bytes.",
+		when:    "Required.",
+	},
+	{
+		name: "rooms", section: sectionToken, unit: "PATTERN", many: true,
+		meaning: "Rooms that it may join, such as chat.*; repeatable, up to 64 of 200 bytes; a comma parts them.",
+		when:    "Without it the token lets nobody join a room.",
+	},
+	{
+		name: "publish", section: sectionToken, unit: "PATTERN", many: true,
+		meaning: "Rooms that it may publish to; as --rooms.",
+		when:    "Give it to clients that speak, not to those that listen.",
+	},
+	{
+		name: "ttl", section: sectionToken, unit: unitSpan, low: second, high: 10 * 365 * 24 * 3600 * second, whole: second, standard: "1h",
+		meaning: "How long the token is good, in whole seconds.",
+		when:    "Keep it short: a token cannot be called back.",
+	},
+	{
+		name: "info", section: sectionToken, unit: "JSON",
+		meaning: "Any JSON that others are shown with the user, up to 1024 bytes.",
+		when:    "Give what a client would show of a user, such as a name.",
+	},
+}
+
+// sharedWithToken are the flags of serve that token has too: what serve would
+// verify with, token signs with.
+var sharedWithToken = []string{"config", "jwt-secret", "jwt-secret-file", "jwt-issuer", "jwt-audience", "jwt-algorithms"}
+
+// settingsOf gives the settings of a command.
+func settingsOf(command string) []setting {
+	switch command {
+	case "serve":
+		return serveSettings
+	case "token":
+		all := tokenSettings[:len(tokenSettings):len(tokenSettings)]
+		for _, name := range sharedWithToken {
+			all = append(all, *find(serveSettings, name))
+		}
+		return all
+	}
+	return nil
+}
+
+// find gives the setting of a name, or nil.
+func find(settings []setting, name string) *setting {
+	for i := range settings {
+		if settings[i].name == name {
+			return &settings[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/roostws/roost/auth"
+)
+
+// TokenConfig is what token is told.
+type TokenConfig struct {
+	// What the token says.
+	Sub     text
+	Rooms   list
+	Publish list
+	TTL     span `name:"ttl"`
+	Info    text
+
+	// What it is signed with: as serve verifies.
+	Config        text
+	JWTSecret     secret `name:"jwt-secret" aliases:"secret"`
+	JWTSecretFile text   `name:"jwt-secret-file"`
+	JWTIssuer     text   `name:"jwt-issuer"`
+	JWTAudience   text   `name:"jwt-audience"`
+	JWTAlgorithms list   `name:"jwt-algorithms"`
+}
+
+// The bounds of what a token says: what is beyond them serve would not take.
+const (
+	maxSub      = 200
+	maxPatterns = 64
+	maxPattern  = 200
+	maxInfo     = 1024
+)
+
+// settle checks what a token says and reads the secret's file.
+func (c *TokenConfig) settle(o origins) error {
+	errs := []error{
+		settleSecret(o, "jwt-secret", &c.JWTSecret, &c.JWTSecretFile),
+		checkClaims(o, c.JWTIssuer, c.JWTAudience),
+		checkPatterns(o, "rooms", c.Rooms),
+		checkPatterns(o, "publish", c.Publish),
+	}
+	switch {
+	case c.Sub == "":
+		errs = append(errs, o.problem("sub", "is missing: --sub alice would be right"))
+	case len(c.Sub) > maxSub || !printable(string(c.Sub)):
+		errs = append(errs, o.problem("sub", "1 to %d bytes of UTF-8 without control characters would be right", maxSub))
+	}
+	switch {
+	case c.Info == "":
+	case len(c.Info) > maxInfo:
+		errs = append(errs, o.problem("info", "%d bytes are too many: at most %d would be right", len(c.Info), maxInfo))
+	case !json.Valid([]byte(c.Info)):
+		errs = append(errs, o.problem("info", `is not JSON: '{"name":"Alice"}' would be right`))
+	}
+	if errs[0] == nil && c.JWTSecret == "" {
+		errs = append(errs, o.problem("jwt-secret", "is missing: the secret that serve has, by --jwt-secret, --jwt-secret-file, ROOST_JWT_SECRET or --config, would be right"))
+	}
+	return errors.Join(errs...)
+}
+
+func checkPatterns(o origins, name string, patterns list) error {
+	if len(patterns) > maxPatterns {
+		return o.problem(name, "%d are too many: at most %d would be right", len(patterns), maxPatterns)
+	}
+	for _, p := range patterns {
+		if len(p) > maxPattern || !printable(p) {
+			return o.problem(name, "%q cannot match a room: 1 to %d bytes, such as chat.*, would be right", p, maxPattern)
+		}
+	}
+	return nil
+}
+
+// printable says whether s is UTF-8 without control characters.
+func printable(s string) bool {
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return false
+		}
+	}
+	return utf8.ValidString(s)
+}
+
+// hints names what the token will likely not do.
+func (c *TokenConfig) hints() []string {
+	var hints []string
+	if len(c.Rooms) == 0 {
+		hints = append(hints, "the token may join no room: --rooms 'chat.*' would let it")
+	}
+	if len(c.JWTSecret) < minJWTSecret {
+		hints = append(hints, fmt.Sprintf("the secret is shorter than %d bytes: serve takes it with --dev alone", minJWTSecret))
+	}
+	return hints
+}
+
+// mint writes the token and nothing else, so that $(roost token …) works.
+func (c *TokenConfig) mint(w io.Writer, now time.Time) error {
+	id := auth.Identity{
+		User:    string(c.Sub),
+		Expires: now.Add(time.Duration(c.TTL)).Unix(),
+		Rooms:   auth.Patterns(c.Rooms),
+		Publish: auth.Patterns(c.Publish),
+	}
+	if c.Info != "" {
+		id.Info = []byte(c.Info)
+	}
+	token, err := auth.Mint([]byte(c.JWTSecret), c.JWTAlgorithms[0], id, string(c.JWTIssuer), string(c.JWTAudience))
+	if err != nil {
+		return fmt.Errorf("make a token: %w", err)
+	}
+	// What serve would refuse is better told here.
+	v, err := auth.NewHMAC(auth.HMACConfig{
+		Secrets:    [][]byte{[]byte(c.JWTSecret)},
+		Algorithms: c.JWTAlgorithms,
+		Issuer:     string(c.JWTIssuer),
+		Audience:   string(c.JWTAudience),
+		AllowShort: true,
+	})
+	if err == nil {
+		_, err = v.Verify(context.Background(), token, now)
+	}
+	if err != nil {
+		return fmt.Errorf("make a token that serve would take: %w", err)
+	}
+	_, err = fmt.Fprintln(w, token)
+	return err
+}

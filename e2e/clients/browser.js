@@ -1,0 +1,55 @@
+// Chromium on the demo page of a running roost.
+// usage: node browser.js URL [SCREENSHOT.png]
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const [url, screenshot] = process.argv.slice(2);
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+assert.ok(executablePath, "Chromium is not installed: run make setup");
+
+const profile = mkdtempSync(join(tmpdir(), "roost-browser-"));
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath,
+  headless: true,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+try {
+  const page = await browser.newPage();
+  const faults = [];
+  page.on("pageerror", (e) => faults.push(String(e)));
+  page.on("console", (m) => { if (m.type() === "error") faults.push(m.text()); });
+  page.on("request", (r) => { if (!r.url().startsWith(url)) faults.push(`foreign request to ${r.url()}`); });
+  await page.goto(url);
+
+  // Each symbol's price moves, and moves on.
+  const symbols = ["NORD", "SUD", "OST", "WEST", "ZENIT"];
+  const changes = await page.evaluate(async (names) => {
+    const count = Object.fromEntries(names.map((n) => [n, 0]));
+    const last = {};
+    const end = Date.now() + 15000;
+    while (Date.now() < end && names.some((n) => count[n] < 10)) {
+      for (const n of names) {
+        const cell = document.querySelector(`[data-testid="price-${n}"]`);
+        const text = cell ? cell.textContent : "";
+        if (text && text !== last[n]) { count[n]++; last[n] = text; }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return count;
+  }, symbols);
+  for (const s of symbols) assert.ok(changes[s] >= 10, `the price of ${s} changed ${changes[s]} times`);
+
+  const number = async (id) => Number((await page.getByTestId(id).textContent()).replace(/[^\d.]/g, ""));
+  await page.waitForFunction(() => /[1-9]/.test(document.querySelector('[data-testid="delivery-rate"]')?.textContent ?? ""));
+  assert.ok((await number("connections")) >= 1, "no connection is shown");
+  assert.ok((await number("delivery-rate")) > 0, "no delivery rate is shown");
+  if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
+  assert.deepEqual(faults, []);
+  console.log("ok", JSON.stringify(changes));
+} finally {
+  await browser.close();
+  rmSync(profile, { recursive: true, force: true });
+}

@@ -1,0 +1,302 @@
+package edge
+
+import (
+	"time"
+
+	"github.com/roostws/roost/poller"
+	"github.com/roostws/roost/rooms"
+)
+
+const (
+	// sliceWrites is how many writes a turn does before it looks for events again.
+	sliceWrites = 256
+	// visitBytes is how much one visit writes to a member, or one message where
+	// that is larger.
+	visitBytes = 64 << 10
+	// keptLog is how large a log an unused feed keeps.
+	keptLog = 64 << 10
+	// keptFeeds is how many unused feeds a loop keeps.
+	keptFeeds = 64
+)
+
+// A backlog is a room's Data on one loop: 16 bytes while nothing waits.
+type backlog struct {
+	feed *feed  // what has not gone out to all; nil where nothing waits
+	end  uint32 // the place behind the room's newest byte; places count bytes and wrap around
+}
+
+// A feed is what a room's members on one loop have not all got: a short log of
+// frames, one after the other. Each member has its place in it (Member.At), and
+// a sweep writes to each what it lacks, in one piece. So what is published while
+// a sweep is under way gathers, and the busier the loop, the fewer the writes.
+type feed struct {
+	room  *rooms.Room[backlog] // nil once the room is empty
+	log   []byte
+	base  uint32 // the place of log[0]
+	marks []mark // one for each message of the log
+	skips []skip
+
+	at     int    // the next member to visit
+	todo   int    // visits until all have got everything
+	passed uint32 // the end of the log when the sweep last began from the first member
+	again  bool   // somebody was visited and still lacks something, since todo was last counted
+	behind bool   // the same, since the sweep last began from the first member
+	shared bool   // slow readers' outboxes refer to the log: its bytes must stay
+}
+
+// A mark is the end of one message.
+type mark struct {
+	end uint32
+	pub *publication
+}
+
+// A skip is a message that one member does not get.
+type skip struct {
+	slot     poller.Slot
+	from, to uint32
+}
+
+// publication adds a message to its room's feed.
+func (l *loop) publication(p *publication) {
+	r := l.shard.Find(p.room)
+	if r == nil {
+		l.srv.publishBytes.Add(-p.cost) // the last member left meanwhile
+		return
+	}
+	f := r.Data.feed
+	if f == nil {
+		f = l.newFeed(r)
+	}
+	from := r.Data.end
+	f.log = append(f.log, p.frame...)
+	r.Data.end += uint32(len(p.frame))
+	f.marks = append(f.marks, mark{r.Data.end, p})
+	if p.exclude != 0 {
+		if s, ok := l.Lookup(p.exclude); ok {
+			f.skips = append(f.skips, skip{s, from, r.Data.end})
+		}
+	}
+	f.todo = r.Len()
+}
+
+func (l *loop) newFeed(r *rooms.Room[backlog]) *feed {
+	f := new(feed)
+	if n := len(l.feeds); n > 0 {
+		f = l.feeds[n-1]
+		l.feeds = l.feeds[:n-1]
+	}
+	f.room, f.base, f.passed = r, r.Data.end, r.Data.end
+	r.Data.feed = f
+	l.queue = append(l.queue, f)
+	return f
+}
+
+// Turn delivers a slice of what waits, a room after the other.
+func (l *loop) Turn() (more bool) {
+	budget := sliceWrites
+	for budget > 0 && len(l.queue) > 0 {
+		f := l.queue[0]
+		budget -= l.sweep(f, budget)
+		copy(l.queue, l.queue[1:])
+		l.queue = l.queue[:len(l.queue)-1]
+		if f.todo > 0 {
+			l.queue = append(l.queue, f)
+		} else {
+			l.finishFeed(f)
+		}
+	}
+	return len(l.queue) > 0
+}
+
+// sweep visits members, from where it stopped, and says how many writes it did.
+// No callback runs within it, so that nobody joins or leaves meanwhile.
+func (l *loop) sweep(f *feed, budget int) (writes int) {
+	var count uint64
+	for f.todo > 0 && writes < budget {
+		if f.at >= f.room.Len() {
+			l.turnAround(f)
+		}
+		span := f.room.Span(f.at)
+		visited := 0
+		for i := range span {
+			if f.todo == 0 || writes >= budget {
+				break
+			}
+			f.todo--
+			visited++
+			if m := &span[i]; m.At != f.room.Data.end {
+				count += l.visit(f, m)
+				writes++
+			}
+		}
+		f.at += visited
+		if f.todo == 0 && f.again {
+			f.todo, f.again = f.room.Len(), false
+		}
+	}
+	l.delivered.Add(count)
+	return max(writes, 1)
+}
+
+// visit writes to a member what it lacks, and says how many messages that were.
+func (l *loop) visit(f *feed, m *rooms.Member) (messages uint64) {
+	end, n := f.lacks(m.At)
+	from := m.At
+	m.At = end
+	if end != f.room.Data.end {
+		f.again, f.behind = true, true
+	}
+	if len(f.skips) > 0 {
+		return l.visitAround(f, m.Slot, from, end, n)
+	}
+	if !l.WriteShared(m.Slot, f.log[from-f.base:end-f.base:end-f.base]) {
+		return 0
+	}
+	if !f.shared && l.Waiting(m.Slot) > 0 {
+		f.shared = true
+	}
+	return uint64(n)
+}
+
+// visitAround is visit where somebody does not get everything.
+func (l *loop) visitAround(f *feed, s poller.Slot, from, end uint32, n int) uint64 {
+	for i := range f.skips {
+		k := &f.skips[i]
+		if k.slot != s || k.from-from >= end-from {
+			continue
+		}
+		if k.from != from && !l.WriteShared(s, f.log[from-f.base:k.from-f.base:k.from-f.base]) {
+			return 0
+		}
+		from = k.to
+		n--
+	}
+	if from != end && !l.WriteShared(s, f.log[from-f.base:end-f.base:end-f.base]) {
+		return 0
+	}
+	f.shared = f.shared || l.Waiting(s) > 0
+	return uint64(n)
+}
+
+// catchUp writes to a connection what its rooms have for it, before its goodbye.
+func (l *loop) catchUp(ses *session) {
+	l.shard.Each(ses.seats, func(r *rooms.Room[backlog], m *rooms.Member) bool {
+		for f := r.Data.feed; f != nil && m.At != r.Data.end && l.Live(m.Slot); {
+			l.delivered.Add(l.visit(f, m))
+		}
+		return true
+	})
+}
+
+// lacks says up to where a visit writes to a member who stands at the place at,
+// and how many messages that are.
+func (f *feed) lacks(at uint32) (end uint32, messages int) {
+	first := 0
+	if at != f.base { // most often a member lacks the whole log
+		low, high := 0, len(f.marks)
+		for low < high {
+			if mid := (low + high) / 2; f.marks[mid].end-f.base <= at-f.base {
+				low = mid + 1
+			} else {
+				high = mid
+			}
+		}
+		first = low
+	}
+	last := len(f.marks) - 1
+	if f.marks[last].end-at <= visitBytes {
+		return f.marks[last].end, last - first + 1
+	}
+	i := first
+	for i < last && f.marks[i+1].end-at <= visitBytes {
+		i++
+	}
+	return f.marks[i].end, i - first + 1
+}
+
+// turnAround begins the sweep anew from the first member. What was in the log
+// when it last began so has gone out to all by now.
+func (l *loop) turnAround(f *feed) {
+	f.at = 0
+	if !f.behind {
+		l.trim(f, f.passed)
+		f.passed = f.room.Data.end
+	}
+	f.behind = false
+}
+
+// trim drops the messages up to the place upTo: all have got them.
+func (l *loop) trim(f *feed, upTo uint32) {
+	n := 0
+	now := int64(time.Since(l.srv.group.Began()))
+	for n < len(f.marks) && f.marks[n].end-f.base <= upTo-f.base {
+		l.delivery(f.marks[n].pub, now)
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	k := 0
+	for k < len(f.skips) && f.skips[k].to-f.base <= upTo-f.base {
+		k++
+	}
+	f.skips = append(f.skips[:0], f.skips[k:]...)
+	f.marks = append(f.marks[:0], f.marks[n:]...)
+	clear(f.marks[len(f.marks) : len(f.marks)+n])
+	gone := upTo - f.base
+	if f.shared {
+		f.log = f.log[gone:]
+	} else {
+		f.log = append(f.log[:0], f.log[gone:]...)
+	}
+	f.base = upTo
+}
+
+// delivery says that the loop has written a publication to all members.
+func (l *loop) delivery(p *publication, now int64) {
+	l.latency.Observe(now - p.at)
+	l.srv.publishBytes.Add(-p.cost)
+}
+
+// finishFeed ends a feed that has gone out to all.
+func (l *loop) finishFeed(f *feed) {
+	if f.room != nil {
+		l.trim(f, f.room.Data.end)
+		f.room.Data.feed = nil
+	}
+	log, marks, skips := f.log[:0], f.marks[:0], f.skips[:0]
+	if f.shared || cap(log) > keptLog {
+		log = nil
+	}
+	if cap(marks) > keptLog/128 {
+		marks, skips = nil, nil
+	}
+	*f = feed{log: log, marks: marks, skips: skips}
+	if len(l.feeds) < keptFeeds {
+		l.feeds = append(l.feeds, f)
+	}
+}
+
+// abandon drops what waits for a room whose last member has left.
+func (l *loop) abandon(r *rooms.Room[backlog]) {
+	f := r.Data.feed
+	if f == nil {
+		return
+	}
+	for i := range f.marks {
+		l.srv.publishBytes.Add(-f.marks[i].pub.cost)
+	}
+	clear(f.marks)
+	f.room, f.todo, f.again, f.behind = nil, 0, false, false
+	r.Data.feed = nil
+}
+
+// moved is told that the last member of a room took the place of one who left.
+// The sweep may have passed that place already.
+func (l *loop) moved(r *rooms.Room[backlog], _, to int) {
+	if f := r.Data.feed; f != nil {
+		if m := r.Member(to); m.At != r.Data.end {
+			l.delivered.Add(l.visit(f, m))
+		}
+	}
+}

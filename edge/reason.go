@@ -1,0 +1,109 @@
+package edge
+
+import "github.com/roostws/roost/poller"
+
+// A Reason says why a connection ended. It yields the close code that the peer
+// is told, the label of the metric, and the word in the log.
+type Reason uint8
+
+const (
+	ReasonClient       Reason = iota // the client said goodbye
+	ReasonLost                       // the client went away without a word: end of stream, reset
+	ReasonHandshake                  // there was no upgrade: refused, plain HTTP, too slow
+	ReasonProtocol                   // the client broke RFC 6455
+	ReasonUTF8                       // text that is not UTF-8
+	ReasonTooLarge                   // a message over the limit
+	ReasonForbidden                  // it published without the right to
+	ReasonSlowMessage                // a message was begun and not finished in time
+	ReasonTokenExpired               // its token ended
+	ReasonSlowConsumer               // more waits for it than may
+	ReasonOutboxMemory               // the same, as the largest of all
+	ReasonOverload                   // it sent more than the server can take now
+	ReasonNoPong                     // no sign of life after a ping
+	ReasonServer                     // closed by Server.Close or Conn.Close
+	ReasonDrain                      // the server goes away
+	ReasonStop                       // the server stopped before the goodbye was over
+	ReasonError                      // a panic in handling it
+	numReasons
+)
+
+// reasons holds what each Reason yields. Code 0: the peer is told nothing.
+var reasons = [numReasons]struct {
+	label string
+	code  uint16
+	text  string
+}{
+	ReasonClient:       {"client", 0, ""},
+	ReasonLost:         {"lost", 0, ""},
+	ReasonHandshake:    {"handshake", 0, ""},
+	ReasonProtocol:     {"protocol", 1002, "protocol error"},
+	ReasonUTF8:         {"utf8", 1007, "text is not UTF-8"},
+	ReasonTooLarge:     {"too_large", 1009, "message is too large"},
+	ReasonForbidden:    {"forbidden", 1008, "publishing here is not allowed"},
+	ReasonSlowMessage:  {"slow_message", 1008, "message was not finished in time"},
+	ReasonTokenExpired: {"token_expired", 4001, "token expired"},
+	ReasonSlowConsumer: {"slow_consumer", 4003, "slow consumer"},
+	ReasonOutboxMemory: {"outbox_memory", 4003, "slow consumer"},
+	ReasonOverload:     {"overload", 4004, "server is overloaded"},
+	ReasonNoPong:       {"no_pong", 4005, "no pong"},
+	ReasonServer:       {"server", 1000, ""},
+	ReasonDrain:        {"drain", 1001, ""},
+	ReasonStop:         {"stop", 0, ""},
+	ReasonError:        {"error", 1011, "internal error"},
+}
+
+// String is the reason's word, as in the metric roost_connections_closed_total.
+func (r Reason) String() string { return reasons[r].label }
+
+func (r Reason) cause() poller.Cause { return poller.CauseUser + poller.Cause(r) }
+
+func reasonOf(c poller.Cause) Reason {
+	switch c {
+	case poller.CauseEOF, poller.CauseReset:
+		return ReasonLost
+	case poller.CauseOutbox:
+		return ReasonSlowConsumer
+	case poller.CauseBudget:
+		return ReasonOutboxMemory
+	case poller.CausePanic:
+		return ReasonError
+	case poller.CauseStop:
+		return ReasonStop
+	}
+	return Reason(c - poller.CauseUser)
+}
+
+// A result says how a handshake went.
+type result uint8
+
+const (
+	resultOK           result = iota
+	resultPlain               // plain HTTP
+	resultMalformed           // 400, 405, 426, 431, 505
+	resultNotFound            // 404
+	resultUnauthorized        // 401
+	resultOrigin              // 403 for its Origin
+	resultForbidden           // 403 for a room
+	resultFull                // 503, too many connections
+	resultBusy                // 503, too many tokens wait to be verified, or memory
+	resultDraining            // 503, the server goes away
+	resultRefused             // the embedding program said no
+	resultTimeout             // 408
+	numResults
+)
+
+var resultLabels = [numResults]string{"ok", "plain", "malformed", "not_found", "unauthorized", "origin",
+	"forbidden", "full", "busy", "draining", "refused", "timeout"}
+
+// A drop says why a message was not delivered to somebody.
+type drop uint8
+
+const (
+	dropSlowConsumer drop = iota // the connection is closed for it
+	dropOverload                 // published by a client while too much waits
+	dropForbidden                // published by a client without the right to
+	dropClosed                   // sent to a connection that is gone
+	numDrops
+)
+
+var dropLabels = [numDrops]string{"slow_consumer", "overload", "forbidden", "closed"}

@@ -1,0 +1,320 @@
+package edge
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/roostws/roost/auth"
+	"github.com/roostws/roost/poller"
+	"github.com/roostws/roost/protocol"
+	"github.com/roostws/roost/rooms"
+)
+
+// A request is a handshake that is being answered: what it asks for, and what
+// the connection becomes where it is let in.
+type request struct {
+	slot     poller.Slot
+	verdict  *verdict // of its token, where that was verified off the loop
+	token    string   // to be verified off the loop
+	result   result   // where it is refused
+	identity auth.Identity
+	kind     kind
+	flags    uint8
+	rooms    []string
+}
+
+// What a request is refused with.
+var (
+	rejectFull      = &protocol.Reject{Status: 503, Code: "unavailable", Message: "the server holds as many connections as it may", RetryAfter: retryAfter}
+	rejectBusy      = &protocol.Reject{Status: 503, Code: "unavailable", Message: "too many requests wait to be decided", RetryAfter: retryAfter}
+	rejectMemory    = &protocol.Reject{Status: 503, Code: "unavailable", Message: "no memory for another connection", RetryAfter: retryAfter}
+	rejectDraining  = &protocol.Reject{Status: 503, Code: "unavailable", Message: "the server is going away", RetryAfter: retryAfter}
+	rejectOrigin    = &protocol.Reject{Status: 403, Code: "forbidden", Message: "this Origin is not allowed"}
+	rejectJoin      = &protocol.Reject{Status: 403, Code: "forbidden", Message: "the token does not allow this room"}
+	rejectHandler   = &protocol.Reject{Status: 403, Code: "forbidden", Message: "the connection was refused"}
+	rejectQuery     = &protocol.Reject{Status: 400, Code: "bad_request", Message: "the query of the URL is malformed"}
+	rejectRoom      = &protocol.Reject{Status: 400, Code: "bad_request", Message: ErrRoom.Error()}
+	rejectRooms     = &protocol.Reject{Status: 400, Code: "bad_request", Message: "a stream can name at most 64 rooms"}
+	rejectAmbiguous = &protocol.Reject{Status: 400, Code: "bad_request", Message: "the request brings two different tokens"}
+	rejectEarly     = &protocol.Reject{Status: 400, Code: "bad_request", Message: "too much was sent before the answer"}
+	rejectHead      = &protocol.Reject{Status: 431, Code: "too_large", Message: "the header block is over 8 KiB"}
+	rejectSlow      = &protocol.Reject{Status: 408, Code: "timeout", Message: "the request did not arrive in time"}
+	rejectInternal  = &protocol.Reject{Status: 500, Code: "internal", Message: "the server failed"}
+	rejectPath      = &protocol.Reject{Status: 404, Code: "not_found", Message: "nothing is served here; rooms are at /rooms/ROOM"}
+)
+
+// request gathers a header block and answers it. It gives what follows the block
+// where the connection is a WebSocket by then. Runs on s's loop.
+func (l *loop) request(s poller.Slot, ses *session, b []byte) (rest []byte) {
+	if ses.kind == kindParked {
+		sd := l.sides[ses.side-1]
+		if len(sd.head)+len(b) > maxHead+maxEarly {
+			l.refuse(s, rejectEarly, resultMalformed)
+			return nil
+		}
+		sd.head = append(sd.head, b...)
+		l.account(sd, len(sd.head))
+		return nil
+	}
+	scanned := 0
+	if ses.side != 0 {
+		sd := l.sides[ses.side-1]
+		sd.head = append(sd.head, b...)
+		b, scanned = sd.head, sd.scanned
+	}
+	end := protocol.HeaderEnd(b, scanned)
+	switch {
+	case end > maxHead || end < 0 && len(b) > maxHead:
+		l.refuse(s, rejectHead, resultMalformed)
+		return nil
+	case end < 0:
+		sd := l.hold(ses)
+		if sd.head == nil {
+			sd.head = append(make([]byte, 0, max(len(b), 512)), b...)
+		}
+		sd.scanned = len(b)
+		if !l.account(sd, len(sd.head)) {
+			l.refuse(s, rejectMemory, resultBusy)
+		}
+		return nil
+	}
+	if l.answer(s, ses, b, end, nil) {
+		l.letGo(ses)
+		return b[end:]
+	}
+	return nil
+}
+
+// answer answers the request whose header block is b[:end] and says whether the
+// connection is a WebSocket now.
+func (l *loop) answer(s poller.Slot, ses *session, b []byte, end int, v *verdict) bool {
+	l.asking = request{slot: s, verdict: v, rooms: l.asking.rooms[:0]}
+	out := l.upgrade.Handshake(b[:end])
+	ask := &l.asking
+	switch {
+	case out.Parked:
+		l.park(s, ses, b)
+	case out.Plain:
+		l.plain(s, out)
+	case out.Status != 101:
+		if ask.result == resultOK {
+			ask.result = resultMalformed
+		}
+		l.shaken[ask.result].Add(1)
+		l.Write(s, out.Reply)
+		l.Finish(s, ReasonHandshake.cause())
+	case !l.admit(s, ses, ask):
+		l.refuse(s, rejectMemory, resultBusy)
+	default:
+		l.shaken[resultOK].Add(1)
+		l.Write(s, out.Reply)
+		if l.srv.handler != nil {
+			ses.flags |= handlerKnows
+			l.srv.handler.Open(Conn{l, s})
+		}
+		return l.Live(s)
+	}
+	return false
+}
+
+// admit makes the connection what it asked to be. Its seats are taken before the
+// answer leaves: what is published after the client saw 101 reaches it.
+func (l *loop) admit(s poller.Slot, ses *session, ask *request) bool {
+	var ok bool
+	if ses.user, ok = l.strings.put([]byte(ask.identity.User)); !ok {
+		return false
+	}
+	if ses.info, ok = l.strings.put(ask.identity.Info); !ok {
+		return false
+	}
+	ses.expires = uint32(min(ask.identity.Expires, 1<<32-1))
+	ses.kind, ses.flags = ask.kind, ask.flags|upgraded
+	l.srv.connections.Add(1)
+	for _, room := range ask.rooms {
+		l.join(s, ses, room)
+	}
+	l.arm(s, ses)
+	l.measure()
+	return true
+}
+
+// refuse answers a request that is not handed to the Handshaker, or no more.
+func (l *loop) refuse(s poller.Slot, r *protocol.Reject, why result) {
+	l.shaken[why].Add(1)
+	l.scratch = protocol.AppendReject(l.scratch[:0], r)
+	l.Write(s, l.scratch)
+	l.Finish(s, ReasonHandshake.cause())
+}
+
+// tooSlow ends a handshake that takes too long. A peer that never sent a byte
+// asked for nothing and gets no answer.
+func (l *loop) tooSlow(s poller.Slot, ses *session) {
+	if ses.side == 0 {
+		l.shaken[resultTimeout].Add(1)
+		l.Close(s, ReasonHandshake.cause())
+		return
+	}
+	l.refuse(s, rejectSlow, resultTimeout)
+}
+
+// plain answers plain HTTP.
+func (l *loop) plain(s poller.Slot, out protocol.Outcome) {
+	l.shaken[resultPlain].Add(1)
+	reply := out.Reply
+	if string(l.upgrade.Request().Path) == "/healthz" {
+		status, body := 200, "ok\n"
+		if l.srv.draining.Load() {
+			status, body = 503, "draining\n"
+		}
+		l.scratch = protocol.AppendResponse(l.scratch[:0], status, "text/plain; charset=utf-8", body)
+		reply = l.scratch
+	}
+	if string(l.upgrade.Request().Method) == "HEAD" {
+		reply = reply[:protocol.HeaderEnd(reply, 0)]
+	}
+	l.Write(s, reply)
+	l.Finish(s, ReasonHandshake.cause())
+}
+
+// Decide says whether a well-formed request is let in. The Handshaker calls it;
+// runs on the loop.
+func (l *loop) Decide(q *protocol.Request) protocol.Decision {
+	ask := &l.asking
+	srv := l.srv
+	no := func(why result, r *protocol.Reject) protocol.Decision {
+		ask.result = why
+		return protocol.Decision{Reject: r}
+	}
+	if srv.draining.Load() {
+		return no(resultDraining, rejectDraining)
+	}
+	if srv.connections.Load() >= int64(srv.cfg.MaxConnections) {
+		return no(resultFull, rejectFull)
+	}
+	own, reject := l.route(q, ask)
+	if reject != nil {
+		why := resultMalformed
+		if reject == rejectPath {
+			why = resultNotFound
+		}
+		return no(why, reject)
+	}
+	if !srv.origins.Allow(q.Origin, q.Host) {
+		return no(resultOrigin, rejectOrigin)
+	}
+	if srv.cfg.Auth != nil {
+		park, why, reject := l.identify(q, ask)
+		if reject != nil {
+			return no(why, reject)
+		}
+		if park {
+			return protocol.Decision{Park: true}
+		}
+		for _, room := range ask.rooms {
+			if !ask.identity.Rooms.Match(room) {
+				return no(resultForbidden, rejectJoin)
+			}
+		}
+	}
+	if ask.kind == kindRoom && (srv.cfg.Auth == nil || ask.identity.Publish.Match(ask.rooms[0])) {
+		ask.flags |= mayPublish
+	}
+	if srv.handler != nil {
+		if reject := l.consult(q, ask, own); reject != nil {
+			return no(resultRefused, reject)
+		}
+	}
+	return protocol.Decision{Connection: srv.ConnName(l.ID(ask.slot))}
+}
+
+// route finds out what a path is.
+func (l *loop) route(q *protocol.Request, ask *request) (own bool, reject *protocol.Reject) {
+	path := q.Path
+	switch {
+	case string(path) == "/echo" && l.srv.cfg.Echo:
+		ask.kind = kindEcho
+		return true, nil
+	case len(path) > len("/rooms/") && string(path[:len("/rooms/")]) == "/rooms/":
+		ask.kind = kindRoom
+		return true, l.stream(q, ask, string(path[len("/rooms/"):]))
+	case l.srv.handler != nil:
+		ask.kind = kindCustom
+		return false, nil
+	}
+	return false, rejectPath
+}
+
+// stream finds the rooms of a raw stream.
+func (l *loop) stream(q *protocol.Request, ask *request, room string) *protocol.Reject {
+	if strings.IndexByte(room, '%') >= 0 {
+		var err error
+		if room, err = url.PathUnescape(room); err != nil {
+			return rejectRoom
+		}
+	}
+	ask.rooms = append(ask.rooms, room)
+	more, ok := q.Query("rooms")
+	if ok && len(more) > 0 {
+		ask.rooms = append(ask.rooms, strings.Split(string(more), ",")...)
+	}
+	if len(ask.rooms) > maxPathRooms {
+		return rejectRooms
+	}
+	for _, r := range ask.rooms {
+		if !rooms.ValidName(r) {
+			return rejectRoom
+		}
+	}
+	switch own, ok := q.Query("echo"); {
+	case !ok || string(own) == "false" || string(own) == "0":
+	case string(own) == "true" || string(own) == "1" || len(own) == 0:
+		ask.flags |= wantsOwn
+	default:
+		return rejectQuery
+	}
+	return nil
+}
+
+// identify finds out who asks. Park: its token is verified off the loop.
+func (l *loop) identify(q *protocol.Request, ask *request) (park bool, why result, reject *protocol.Reject) {
+	v := ask.verdict
+	if v == nil {
+		query, _ := q.Query("token")
+		sources := auth.Sources{Authorization: q.Authorization, Query: query, Protocols: q.Protocols, Cookie: q.Cookie, CookieName: l.srv.cfg.TokenCookie}
+		token, _, err := sources.Token()
+		if errors.Is(err, auth.ErrAmbiguous) {
+			return false, resultMalformed, rejectAmbiguous
+		}
+		if err == nil && !l.srv.cfg.Auth.Inline() {
+			ask.token = token
+			return true, resultOK, nil
+		}
+		v = &verdict{err: err}
+		if err == nil {
+			v.identity, v.err = l.srv.cfg.Auth.Verify(l.srv.verifiers.ctx, token, time.Now())
+		}
+	}
+	if v.err != nil {
+		return false, resultUnauthorized, &protocol.Reject{Status: 401, Code: "unauthorized", Message: v.err.Error()}
+	}
+	ask.identity = v.identity
+	return false, resultOK, nil
+}
+
+// consult asks the embedding program.
+func (l *loop) consult(q *protocol.Request, ask *request, own bool) *protocol.Reject {
+	r := &Request{Path: string(q.Path), User: ask.identity.User, Info: ask.identity.Info, raw: q, own: own, loop: l, slot: ask.slot}
+	err := l.srv.handler.Upgrade(r)
+	r.raw = nil
+	var refusal *Refusal
+	switch {
+	case err == nil:
+		ask.rooms = append(ask.rooms, r.joins...)
+		return nil
+	case errors.As(err, &refusal) && refusal.Status >= 400 && refusal.Status <= 599:
+		return &protocol.Reject{Status: refusal.Status, Code: refusal.Code, Message: refusal.Message}
+	}
+	return rejectHandler
+}

@@ -1,0 +1,205 @@
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/roostws/roost/auth"
+	"github.com/roostws/roost/broker"
+	"github.com/roostws/roost/poller"
+	"github.com/roostws/roost/protocol"
+	"github.com/roostws/roost/rooms"
+)
+
+// A Server is a push server. Its methods may be called from any goroutine.
+type Server struct {
+	// Static after construction.
+	cfg       Config
+	handler   Handler
+	group     *poller.Group
+	sessions  *poller.Table[session]
+	loops     []*loop
+	directory *rooms.Directory
+	broker    *broker.Memory
+	origins   *auth.Origins
+	verifiers *verifiers
+	began     time.Time
+	nameKey   uint64 // what ConnIDs are mixed with to make names
+
+	// Atomic.
+	connections  atomic.Int64 // upgraded connections
+	publishBytes atomic.Int64 // published, and not yet gone out to all
+	readBytes    atomic.Int64 // of messages that have not arrived whole
+	published    atomic.Uint64
+	draining     atomic.Bool
+	running      atomic.Bool
+
+	// Guarded by once.
+	once    sync.Once
+	drained chan struct{}
+}
+
+// New makes a Server and opens its listeners; clients are served once Run runs.
+// Handler may be nil: then there are rooms and, where configured, /echo.
+func New(cfg Config, handler Handler) (*Server, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	origins, err := auth.NewOrigins(cfg.Origins)
+	if err != nil {
+		return nil, err // Validate has looked
+	}
+	var key [8]byte
+	_, _ = rand.Read(key[:]) // never fails
+	s := &Server{
+		cfg: cfg, handler: handler, origins: origins, began: time.Now(),
+		directory: rooms.NewDirectory(cfg.Loops), broker: broker.NewMemory(broker.Config{}),
+		nameKey: binary.LittleEndian.Uint64(key[:]), drained: make(chan struct{}),
+	}
+	s.verifiers = newVerifiers(s)
+	var failed error
+	s.group, err = poller.NewGroup(poller.Config{
+		Listen: cfg.Listen, Loops: cfg.Loops, MaxOpen: cfg.MaxConnections + overflow(cfg.MaxConnections),
+		Refusal: protocol.AppendReject(nil, rejectFull),
+		Outbox:  cfg.Outbox, OutboxMemory: cfg.OutboxMemory, Logger: cfg.Logger,
+		New: func(pl *poller.Loop) (poller.Handler, poller.Worker) {
+			l, err := newLoop(s, pl)
+			if err != nil {
+				failed = err
+			}
+			s.loops = append(s.loops, l)
+			return l, l
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.sessions, err = poller.NewTable[session](s.group.Slots()); err == nil {
+		err = failed
+	}
+	if err != nil {
+		s.group.Discard()
+		return nil, err
+	}
+	return s, nil
+}
+
+// overflow is how many connections past the limit may be told so in peace.
+func overflow(limit int) int { return max(min(limit/4, 256), 16) }
+
+func defaultVerifiers() int { return runtime.GOMAXPROCS(0) }
+
+// Addrs are the addresses that clients connect to, in the order of Config.Listen.
+func (s *Server) Addrs() []net.Addr { return s.group.Addrs() }
+
+// Run serves until ctx ends, then drains as Shutdown does within DrainTimeout;
+// or until Shutdown was called elsewhere and is done. It returns nil when
+// stopped so, and an error when a loop failed.
+func (s *Server) Run(ctx context.Context) error {
+	stopped := make(chan struct{})
+	s.running.Store(true)
+	defer s.running.Store(false)
+	s.verifiers.start()
+	defer s.verifiers.stop()
+	tidied := s.tidy(stopped)
+	go func() {
+		select {
+		case <-ctx.Done():
+			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.DrainTimeout)
+			defer cancel()
+			_ = s.Shutdown(end)
+		case <-stopped:
+		}
+	}()
+	err := s.group.Run()
+	close(stopped)
+	<-tidied
+	return err
+}
+
+// Ready says whether the server takes clients: nil, or why not.
+func (s *Server) Ready() error {
+	switch {
+	case s.draining.Load():
+		return ErrDraining
+	case !s.running.Load():
+		return ErrClosed
+	}
+	return nil
+}
+
+// ConnName gives the name under which clients and services know a connection,
+// as in the header Roost-Connection.
+func (s *Server) ConnName(id ConnID) string {
+	var b [16]byte
+	return string(s.appendName(b[:0], id))
+}
+
+const nameDigits = "0123456789abcdefghijklmnopqrstuv"
+
+// appendName writes 13 digits of base 32. The key makes the names of another
+// run of the server name nobody in this one.
+func (s *Server) appendName(b []byte, id ConnID) []byte {
+	v := mix(uint64(id) ^ s.nameKey)
+	for i := range 13 {
+		b = append(b, nameDigits[v>>(60-5*i)&31])
+	}
+	return b
+}
+
+// ParseConn gives the connection of a name; false where it is no name. Whether
+// the connection is still there, the call that uses the ID tells.
+func (s *Server) ParseConn(name string) (ConnID, bool) {
+	if len(name) != 13 {
+		return 0, false
+	}
+	var v uint64
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'v':
+			c -= 'a' - 10
+		default:
+			return 0, false
+		}
+		if i == 0 && c > 15 {
+			return 0, false
+		}
+		v = v<<5 | uint64(c)
+	}
+	return ConnID(unmix(v) ^ s.nameKey), true
+}
+
+// mix and unmix are a bijection of 64 bits and its inverse: multiplication by
+// an odd number, between two foldings.
+func mix(v uint64) uint64 {
+	v ^= v >> 32
+	v *= mixer
+	return v ^ v>>32
+}
+
+func unmix(v uint64) uint64 {
+	v ^= v >> 32
+	v *= unmixer
+	return v ^ v>>32
+}
+
+const mixer = 0x9e3779b97f4a7c15
+
+var unmixer = func() uint64 {
+	m, inverse := uint64(mixer), uint64(1)
+	for range 6 { // each step of Newton's method doubles the bits that are right
+		inverse *= 2 - m*inverse
+	}
+	return inverse
+}()

@@ -1,0 +1,109 @@
+package edge
+
+import (
+	"time"
+
+	"github.com/roostws/roost/poller"
+)
+
+// Stats is what a Server counts, at one moment.
+type Stats struct {
+	Connections int // upgraded and not ended
+	Rooms       int // rooms with members
+	Draining    bool
+	Uptime      time.Duration
+
+	// Since the start. Each has all its labels, at zero from the start.
+	Opened     uint64  // connections accepted
+	Closed     []Count // by Reason
+	Handshakes []Count // by result
+	Dropped    []Count // messages, by reason
+
+	Received      uint64 // messages of clients
+	Published     uint64 // messages that got an offset
+	Delivered     uint64 // messages written to members
+	BytesReceived uint64
+	BytesSent     uint64
+	Panics        uint64
+	AcceptPauses  uint64 // times that accepting rested for want of descriptors or memory
+
+	OutboxBytes  int64 // wait for slow readers
+	PublishBytes int64 // published and not yet written to all
+	ReadBytes    int64 // of messages that have not arrived whole
+	TableBytes   int64 // what the connections' records, seats and names take
+
+	PublishSeconds Histogram // from publishing to the last member's write, for each loop
+	TurnSeconds    Histogram // a loop's turn, waiting aside
+}
+
+// A Count is a number under a label.
+type Count struct {
+	Label string
+	N     uint64
+}
+
+// A Histogram counts durations in buckets.
+type Histogram struct {
+	Bounds []float64 // each bucket's upper end, in seconds, ascending
+	Counts []uint64  // for each bucket, and one more for what is longer
+	Sum    float64   // of all durations, in seconds
+}
+
+// Stats counts. It takes microseconds and stops no loop.
+func (s *Server) Stats() Stats {
+	st := Stats{
+		Connections: int(s.connections.Load()), Draining: s.draining.Load(), Uptime: time.Since(s.began),
+		Closed: make([]Count, numReasons), Handshakes: make([]Count, numResults), Dropped: make([]Count, numDrops),
+		Published: s.published.Load(), OutboxBytes: s.group.OutboxBytes(), PublishBytes: s.publishBytes.Load(), ReadBytes: s.readBytes.Load(),
+		PublishSeconds: newHistogram(), TurnSeconds: newHistogram(),
+	}
+	for i := range st.Closed {
+		st.Closed[i].Label = Reason(i).String()
+	}
+	for i := range st.Handshakes {
+		st.Handshakes[i].Label = resultLabels[i]
+	}
+	for i := range st.Dropped {
+		st.Dropped[i].Label = dropLabels[i]
+	}
+	st.Rooms = s.directory.Rooms()
+	st.TableBytes = int64(s.group.Reached()) * int64(s.group.RecordSize()+s.sessions.Size())
+	for _, l := range s.loops {
+		l.addTo(&st)
+	}
+	return st
+}
+
+func (l *loop) addTo(st *Stats) {
+	for i := range st.Closed {
+		st.Closed[i].N += l.closed[i].Load()
+	}
+	for i := range st.Handshakes {
+		st.Handshakes[i].N += l.shaken[i].Load()
+	}
+	for i := range st.Dropped {
+		st.Dropped[i].N += l.dropped[i].Load()
+	}
+	p := &l.Stats
+	st.Handshakes[resultFull].N += p.Refused.Load()
+	st.Opened += p.Opened.Load()
+	st.Panics += p.Panics.Load()
+	st.AcceptPauses += p.Pauses.Load()
+	st.BytesReceived += p.BytesIn.Load()
+	st.BytesSent += p.BytesOut.Load()
+	st.Received += l.received.Load()
+	st.Delivered += l.delivered.Load()
+	st.TableBytes += l.tableBytes.Load()
+	st.PublishSeconds.add(&l.latency)
+	st.TurnSeconds.add(&p.Turns)
+}
+
+func newHistogram() Histogram {
+	h := Histogram{Bounds: make([]float64, len(poller.Bounds)), Counts: make([]uint64, len(poller.Bounds)+1)}
+	for i, b := range poller.Bounds {
+		h.Bounds[i] = float64(b) / 1e9
+	}
+	return h
+}
+
+func (h *Histogram) add(p *poller.Histogram) { h.Sum += float64(p.AddTo(h.Counts)) / 1e9 }

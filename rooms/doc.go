@@ -1,0 +1,16 @@
+// Package rooms keeps who sits where.
+//
+// Promises:
+//
+//   - A seat costs 24 bytes and holds no pointer. Tables grow by pages: however
+//     many sit in a room, a join never copies more than a page.
+//   - Joining, leaving and finding a room are O(1) in the members of the room; a
+//     connection's own seats are a chain, walked from the first.
+//   - A room exists while it has members, and costs nothing after.
+//
+// Types: Shard has the rooms of one loop, with a Room and a Member for each seat;
+// Directory knows which loops have members of a room.
+//
+// A Shard belongs to one loop and has no lock. The Directory is the only thing
+// that is shared, and may be used from any goroutine.
+package rooms
