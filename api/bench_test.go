@@ -42,7 +42,7 @@ func handlerRun(tb testing.TB, cfg Config, path, body string) func() {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	from := &replay{}
+	from, content := &replay{}, []byte(body)
 	q := httptest.NewRequest("POST", path, nil)
 	q.Header.Set("Content-Type", "application/json")
 	q.Header.Set("Authorization", "Bearer "+cfg.Secret)
@@ -50,7 +50,7 @@ func handlerRun(tb testing.TB, cfg Config, path, body string) func() {
 	w := &blank{h: http.Header{}}
 	return func() {
 		clear(w.h)
-		from.Reset([]byte(body))
+		from.Reset(content)
 		h.ServeHTTP(w, q)
 	}
 }

@@ -128,6 +128,9 @@ func (b *body) release() {
 	b.owner.used.Add(-b.taken)
 	b.bytes = nil
 	if cap(b.buffer.B) <= maxKeptBuffer {
+		// bytebufferpool v1.0.0, pool.go: Put learns sizes from lengths and drops
+		// what has more capacity than most lengths. Ours are read into capacity.
+		b.buffer.B = b.buffer.B[:cap(b.buffer.B)]
 		b.owner.pool.Put(b.buffer)
 	}
 }

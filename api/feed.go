@@ -55,7 +55,7 @@ type walk struct {
 // step moves the price by some part of a percent, and a little towards where it
 // began, so that it stays near.
 func (w *walk) step(now time.Time) quote {
-	const swing, pull = 0.0012, 0.002
+	const swing, pull = 0.0009, 0.002
 	w.price *= math.Exp(swing*rand.NormFloat64() - pull*math.Log(w.price/w.open))
 	w.number++
 	price := cents(w.price)

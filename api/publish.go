@@ -31,7 +31,7 @@ func (s *service) publish(w http.ResponseWriter, q *http.Request) {
 		fail(w, s.refused(err, room))
 		return
 	}
-	line := make([]byte, 0, 256)
+	line := b.bytes[:0] // the message has been copied
 	send(w, append(appendPosition(line, room, at), '\n'))
 }
 

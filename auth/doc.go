@@ -1,19 +1,23 @@
-// Package auth answers one question: may this request in, as whom, and to which
-// rooms.
+// Package auth says who a request is from and what that user may do.
 //
 // Promises:
 //
-//   - A token is believed only when its algorithm is on the list, its signature
-//     holds, and it ends: exp is required. What a token's header says of keys is
-//     not followed.
-//   - Everything that a token brings is bounded: its size, the number and length
-//     of patterns, the user's name, the info.
-//   - No error holds a token or a secret: its text may be shown to the client.
-//   - Matching a pattern takes linear time, whatever the pattern.
+//   - A token is looked at before its signature is known to be right only as far
+//     as that takes. Its claims are read afterwards.
+//   - Every error a client can cause may be shown to it: it says what is wrong and
+//     what would be right, and holds nothing of the token or of a secret.
+//   - Nothing is taken on trust from the token's header: the algorithm must be one
+//     of a list, kid and jku are ignored, crit is refused.
+//   - What a token can make the server keep is bounded: see the Max constants.
+//   - Patterns and Origins match in time linear in their input.
 //
-// Types: Verifier is what a server asks, HMAC is one; Identity is what it says;
-// Sources finds the token in a request; Origins decides on a browser's Origin.
+// It does no I/O, starts no goroutine, reads no clock and logs nothing.
 //
-// All of them may be used from any goroutine at once. A Verifier that is Inline
-// may be called on an event loop.
+// Types: Sources finds the token of a request; a Verifier turns it into an
+// Identity, whose Patterns say which rooms it may join and publish to; HMAC is
+// the Verifier of tokens signed with a shared secret; Origins says which web
+// pages may connect. Mint makes a token, Redact cleans a URL for a log.
+//
+// All may be used from any goroutine. HMAC, Origins and Patterns do not change
+// once made. A Verifier whose Inline is true may run on an event loop.
 package auth

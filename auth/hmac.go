@@ -3,187 +3,179 @@ package auth
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// HMACConfig says which tokens an HMAC believes.
+// HMACConfig says which tokens an HMAC takes.
 type HMACConfig struct {
-	Secrets    [][]byte      // at least one, each of at least 32 bytes; several while one replaces another
-	Algorithms []string      // HS256, HS384, HS512. Default HS256 alone
+	Secrets    [][]byte      // tried in turn: put the new one first while you change it; copied
+	Algorithms []string      // of HS256, HS384 and HS512; none: HS256
 	Issuer     string        // what iss must be; empty: anything
-	Audience   string        // what aud must be or contain; empty: anything
-	Leeway     time.Duration // how far clocks may differ, for exp and nbf
-	AllowShort bool          // takes shorter secrets, for trying
+	Audience   string        // what aud must be or hold; empty: anything
+	Leeway     time.Duration // how far the clocks of server and issuer may be apart, 0 to 1 h
+	AllowShort bool          // takes secrets of less than MinSecret bytes: for trying only
 }
 
-// An HMAC verifies tokens that are signed with a shared secret. It is Inline: it
-// takes microseconds.
+const maxLeeway = time.Hour
+
+// HMAC verifies tokens (RFC 7519) that are signed with a shared secret.
 type HMAC struct {
-	cfg    HMACConfig
-	parser *jwt.Parser
-	keys   jwt.Keyfunc
+	// Static after construction.
+	parser   *jwt.Parser // has no state of a token
+	keys     jwt.Keyfunc
+	methods  []string
+	issuer   string
+	audience string
+	leeway   time.Duration
+
+	// Errors that name what would be right. Static after construction.
+	errAlgorithm error
+	errIssuer    error
+	errAudience  error
 }
 
-var algorithms = []string{"HS256", "HS384", "HS512"}
+// methods are the algorithms there are, by name.
+var methods = map[string]*jwt.SigningMethodHMAC{
+	"HS256": jwt.SigningMethodHS256,
+	"HS384": jwt.SigningMethodHS384,
+	"HS512": jwt.SigningMethodHS512,
+}
 
-// NewHMAC makes an HMAC.
+// NewHMAC returns an error that names each field that is wrong; it holds no secret.
 func NewHMAC(cfg HMACConfig) (*HMAC, error) {
-	if len(cfg.Secrets) == 0 {
-		return nil, errors.New("no secret: at least one is needed")
-	}
-	for _, s := range cfg.Secrets {
-		if len(s) == 0 || len(s) < MinSecret && !cfg.AllowShort {
-			return nil, fmt.Errorf("a secret has %d bytes: at least %d would be right", len(s), MinSecret)
-		}
-	}
 	if len(cfg.Algorithms) == 0 {
-		cfg.Algorithms = algorithms[:1]
+		cfg.Algorithms = []string{"HS256"}
+	}
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	h := &HMAC{
+		methods:  append([]string(nil), cfg.Algorithms...),
+		issuer:   cfg.Issuer,
+		audience: cfg.Audience,
+		leeway:   cfg.Leeway,
+
+		errAlgorithm: fmt.Errorf("%w: %s would be right", ErrAlgorithm, strings.Join(cfg.Algorithms, " or ")),
+		errIssuer:    fmt.Errorf("%w: iss is not of this server: %q would be right", ErrClaims, cfg.Issuer),
+		errAudience:  fmt.Errorf("%w: aud is not of this server: %q would be right", ErrClaims, cfg.Audience),
+	}
+	// The claims are checked here and not by the parser: its clock is a function
+	// set once (golang-jwt v5.3.1, parser_option.go), ours is an argument. Strict
+	// decoding gives each token one spelling only.
+	h.parser = jwt.NewParser(jwt.WithValidMethods(h.methods), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
+	var set jwt.VerificationKeySet
+	for _, secret := range cfg.Secrets {
+		set.Keys = append(set.Keys, bytes.Clone(secret))
+	}
+	var keys any = set
+	if len(set.Keys) == 1 {
+		keys = set.Keys[0]
+	}
+	h.keys = func(*jwt.Token) (any, error) { return keys, nil }
+	return h, nil
+}
+
+func (cfg *HMACConfig) validate() error {
+	var errs []error
+	if len(cfg.Secrets) == 0 {
+		errs = append(errs, errors.New("field Secrets: there is none: one or more would be right"))
+	}
+	for i, secret := range cfg.Secrets {
+		switch {
+		case len(secret) == 0:
+			errs = append(errs, fmt.Errorf("field Secrets: number %d is empty: at least %d bytes would be right", i+1, MinSecret))
+		case len(secret) < MinSecret && !cfg.AllowShort:
+			errs = append(errs, fmt.Errorf("field Secrets: number %d has %d bytes: at least %d would be right", i+1, len(secret), MinSecret))
+		}
 	}
 	for _, a := range cfg.Algorithms {
-		if !slices.Contains(algorithms, a) {
-			return nil, fmt.Errorf("algorithm %q is unknown: %s would be right", a, strings.Join(algorithms, ", "))
+		if methods[a] == nil {
+			errs = append(errs, fmt.Errorf("field Algorithms: %q is not known: HS256, HS384 or HS512 would be right", a))
 		}
 	}
-	if cfg.Leeway < 0 {
-		return nil, fmt.Errorf("a leeway of %v is negative", cfg.Leeway)
+	if cfg.Leeway < 0 || cfg.Leeway > maxLeeway {
+		errs = append(errs, fmt.Errorf("field Leeway: %v is out of range: 0s to %v would be right", cfg.Leeway, maxLeeway))
 	}
-	var keys any = cfg.Secrets[0]
-	if len(cfg.Secrets) > 1 {
-		var set jwt.VerificationKeySet
-		for _, s := range cfg.Secrets {
-			set.Keys = append(set.Keys, s)
-		}
-		keys = set
-	}
-	return &HMAC{
-		cfg: cfg,
-		// The claims are checked here, at the caller's time.
-		parser: jwt.NewParser(jwt.WithValidMethods(cfg.Algorithms), jwt.WithoutClaimsValidation()),
-		keys:   func(*jwt.Token) (any, error) { return keys, nil },
-	}, nil
+	return errors.Join(errs...)
 }
 
-// Inline is true.
+// Inline is true: all that Verify needs is in memory.
 func (h *HMAC) Inline() bool { return true }
 
-// claims are those that roost reads. Their methods are never called: validation
-// by the library is off.
-type claims struct {
-	jwt.RegisteredClaims
-	Rooms   []string        `json:"rooms,omitempty"`
-	Publish []string        `json:"publish,omitempty"`
-	Info    json.RawMessage `json:"info,omitempty"`
-}
-
-// Verify checks a token. It does not wait, and so does not look at ctx.
+// Verify implements Verifier. A token that only the leeway keeps valid ends when
+// the leeway does; any other ends at its exp.
 func (h *HMAC) Verify(_ context.Context, token string, now time.Time) (Identity, error) {
-	if len(token) > MaxToken {
-		return Identity{}, ErrToken
+	switch {
+	case token == "":
+		return Identity{}, ErrNoToken
+	case len(token) > MaxToken:
+		return Identity{}, errTooLong
+	case !compact(token):
+		return Identity{}, errForm
 	}
-	var c claims
-	parsed, err := h.parser.ParseWithClaims(token, &c, h.keys)
+	c := new(claims)
+	t, err := h.parser.ParseWithClaims(token, c, h.keys)
 	if err != nil {
-		return Identity{}, h.refusal(parsed, err)
+		return Identity{}, h.refusal(t, err)
 	}
-	if err := h.check(&c, now); err != nil {
+	if _, ok := t.Header["crit"]; ok {
+		return Identity{}, errCritical // RFC 7515, 4.1.11: what is not understood is refused
+	}
+	if err := c.read(h.audience); err != nil {
 		return Identity{}, err
 	}
-	return c.identity()
+	end := time.Unix(c.id.Expires, 0)
+	switch {
+	case !now.Before(end.Add(h.leeway)):
+		return Identity{}, ErrExpired
+	case now.Before(time.Unix(c.notBefore, 0).Add(-h.leeway)):
+		return Identity{}, ErrNotYet
+	case h.issuer != "" && c.issuer != h.issuer:
+		return Identity{}, h.errIssuer
+	case h.audience != "" && !c.meant:
+		return Identity{}, h.errAudience
+	}
+	if !now.Before(end) {
+		c.id.Expires = end.Add(h.leeway + time.Second - 1).Unix()
+	}
+	return c.id, nil
 }
 
-// refusal says what the library found, in words that may be shown.
+// refusal is our word for the parser's. The parser's own errors are not shown:
+// they may quote the token.
 func (h *HMAC) refusal(t *jwt.Token, err error) error {
-	if t != nil {
-		if alg, _ := t.Header["alg"].(string); alg != "" && !slices.Contains(h.cfg.Algorithms, alg) {
-			return fmt.Errorf("%w: %s would be right", ErrAlgorithm, strings.Join(h.cfg.Algorithms, ", "))
-		}
-	}
 	switch {
-	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		return ErrSignature
-	case strings.Contains(err.Error(), "JSON decode claim"): // golang-jwt v5.3.1, parser.go: it has no sentinel of its own
-		return fmt.Errorf("%w: they are not JSON of the right types", ErrClaims)
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return errForm
+	case t == nil || t.Method == nil:
+		return h.errAlgorithm
 	}
-	return ErrToken
-}
-
-// check looks at the claims that limit a token.
-func (h *HMAC) check(c *claims, now time.Time) error {
-	switch {
-	case c.ExpiresAt == nil:
-		return fmt.Errorf("%w: exp is required", ErrClaims)
-	case !now.Before(c.ExpiresAt.Add(h.cfg.Leeway)):
-		return ErrExpired
-	case c.NotBefore != nil && now.Before(c.NotBefore.Add(-h.cfg.Leeway)):
-		return ErrNotYet
-	case h.cfg.Issuer != "" && c.Issuer != h.cfg.Issuer:
-		return fmt.Errorf("%w: iss is not the one that this server trusts", ErrClaims)
-	case h.cfg.Audience != "" && !slices.Contains(c.Audience, h.cfg.Audience):
-		return fmt.Errorf("%w: aud does not name this server", ErrClaims)
-	}
-	return nil
-}
-
-// identity checks the bounds of what the claims bring.
-func (c *claims) identity() (Identity, error) {
-	bad := func(format string, args ...any) (Identity, error) {
-		return Identity{}, fmt.Errorf("%w: "+format, append([]any{ErrClaims}, args...)...)
-	}
-	if !validUser(c.Subject) {
-		return bad("sub must be 1 to %d bytes of text", MaxUser)
-	}
-	for _, list := range [...]struct {
-		name     string
-		patterns []string
-	}{{"rooms", c.Rooms}, {"publish", c.Publish}} {
-		if len(list.patterns) > MaxPatterns {
-			return bad("%s has more than %d patterns", list.name, MaxPatterns)
-		}
-		for _, p := range list.patterns {
-			if len(p) == 0 || len(p) > MaxPattern {
-				return bad("a pattern in %s must be 1 to %d bytes", list.name, MaxPattern)
-			}
+	for _, m := range h.methods {
+		if m == t.Method.Alg() {
+			return ErrSignature
 		}
 	}
-	id := Identity{User: c.Subject, Expires: c.ExpiresAt.Unix(), Rooms: c.Rooms, Publish: c.Publish}
-	if len(c.Info) > 0 && string(c.Info) != "null" {
-		var b bytes.Buffer
-		if err := json.Compact(&b, c.Info); err != nil || b.Len() > MaxInfo {
-			return bad("info is longer than %d bytes", MaxInfo)
+	return h.errAlgorithm
+}
+
+// compact says whether s looks like three parts of base64url. It is asked since
+// the decoder skips line ends (encoding/base64), so that one token would have
+// many spellings.
+func compact(s string) bool {
+	dots := 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.':
+			dots++
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
 		}
-		id.Info = b.Bytes()
 	}
-	return id, nil
-}
-
-func validUser(s string) bool {
-	if len(s) == 0 || len(s) > MaxUser || !utf8.ValidString(s) {
-		return false
-	}
-	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) < 0
-}
-
-// Mint makes a token that is signed with secret.
-func Mint(secret []byte, algorithm string, id Identity, issuer, audience string) (string, error) {
-	if !slices.Contains(algorithms, algorithm) {
-		return "", fmt.Errorf("algorithm %q is unknown: %s would be right", algorithm, strings.Join(algorithms, ", "))
-	}
-	c := claims{Rooms: id.Rooms, Publish: id.Publish, Info: id.Info}
-	c.Subject, c.Issuer = id.User, issuer
-	c.ExpiresAt = jwt.NewNumericDate(time.Unix(id.Expires, 0))
-	if audience != "" {
-		c.Audience = jwt.ClaimStrings{audience}
-	}
-	if _, err := c.identity(); err != nil {
-		return "", err
-	}
-	return jwt.NewWithClaims(jwt.GetSigningMethod(algorithm), c).SignedString(secret)
+	return dots == 2
 }

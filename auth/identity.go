@@ -3,46 +3,74 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
-// An Identity is what a token says of its bearer.
+// What a token may hold at most.
+const (
+	MaxToken    = 8192 // bytes of a token
+	MaxUser     = 200  // bytes of sub
+	MaxPatterns = 64   // patterns in rooms, and in publish
+	MaxPattern  = 200  // bytes of a pattern
+	MaxInfo     = 1024 // bytes of info, as JSON without white space
+)
+
+// MinSecret is how many bytes a secret has at least: as many as the hash of HS256
+// gives (RFC 7518, 3.2).
+const MinSecret = 32
+
+// An Identity is what a token says.
 type Identity struct {
-	User    string   // sub
-	Expires int64    // exp, in Unix seconds
-	Rooms   Patterns // rooms that it may join
-	Publish Patterns // rooms that it may publish to
-	Info    []byte   // info: JSON that others may see; nil where there is none
+	User    string   // 1 to MaxUser bytes of UTF-8 without control characters
+	Expires int64    // when it ends, in Unix seconds; 0: never
+	Rooms   Patterns // the rooms it may join
+	Publish Patterns // the rooms it may publish to
+	Info    []byte   // JSON without white space, or nil; the holder's own, not to be written to
 }
 
-// A Verifier says who the bearer of a token is.
+// A Verifier verifies tokens. It may be called from several goroutines at once.
 type Verifier interface {
-	// Inline says that Verify is quick and never waits, so that an event loop may
-	// call it; else it is called elsewhere, from several goroutines at once.
+	// Inline says that Verify is quick and never blocks, so that it may run on
+	// an event loop. It always says the same.
 	Inline() bool
-	// Verify checks a token at the time now. The text of its error may be shown
-	// to the client.
+	// Verify says who a token is of at the time now. Its errors wrap one of the
+	// errors of this package and may be shown to the client.
 	Verify(ctx context.Context, token string, now time.Time) (Identity, error)
 }
 
-// What may be wrong with a token.
+// Errors of a request, from Sources.
 var (
-	ErrNoToken   = errors.New("a token is required: as Authorization: Bearer TOKEN, as ?token=TOKEN, or as the subprotocol bearer.TOKEN")
-	ErrAmbiguous = errors.New("the request brings two different tokens")
-	ErrToken     = errors.New("the token is malformed: a JWT of at most 8,192 bytes would be right")
-	ErrAlgorithm = errors.New("the token's algorithm is not allowed")
-	ErrSignature = errors.New("the token's signature does not hold")
-	ErrExpired   = errors.New("the token has expired")
-	ErrNotYet    = errors.New("the token is not valid yet")
-	ErrClaims    = errors.New("the token's claims are not right")
+	// ErrNoToken is returned for a request without a token, and for an empty one.
+	ErrNoToken = errors.New("the token is missing: Authorization: Bearer TOKEN, ?token=TOKEN or the subprotocol bearer.TOKEN would be right")
+	// ErrAmbiguous is returned for a request with two tokens that differ.
+	ErrAmbiguous = errors.New("the request brings two different tokens: one would be right")
 )
 
-// The bounds on what a token may bring.
-const (
-	MaxToken    = 8192 // bytes
-	MaxUser     = 200  // bytes
-	MaxPatterns = 64   // in rooms, and in publish
-	MaxPattern  = 200  // bytes
-	MaxInfo     = 1024 // bytes
-	MinSecret   = 32   // bytes (RFC 7518, 3.2)
+// Errors of a token, from Verify.
+var (
+	ErrToken     = errors.New("the token is malformed")
+	ErrAlgorithm = errors.New("the algorithm of the token is not allowed")
+	ErrSignature = errors.New("the signature of the token is wrong")
+	ErrExpired   = errors.New("the token has expired")
+	ErrNotYet    = errors.New("the token is not valid yet")
+	ErrClaims    = errors.New("the claims of the token cannot be used")
+)
+
+// The ways to be wrong, made once: an error on a loop costs nothing.
+var (
+	errTooLong  = fmt.Errorf("%w: it is too long: at most %d bytes would be right", ErrToken, MaxToken)
+	errForm     = fmt.Errorf("%w: three parts of base64url without padding, joined by dots, the first two of JSON objects, would be right", ErrToken)
+	errCritical = fmt.Errorf("%w: its header names a critical extension (crit): none would be right", ErrToken)
+
+	errObject    = fmt.Errorf("%w: one JSON object in UTF-8, with each name once, would be right", ErrClaims)
+	errNoUser    = fmt.Errorf("%w: sub is missing: the user's name would be right", ErrClaims)
+	errUser      = fmt.Errorf("%w: sub is bad: a string of 1 to %d bytes without control characters would be right", ErrClaims, MaxUser)
+	errNoExpires = fmt.Errorf("%w: exp is missing: the end of the token in seconds since 1970 would be right", ErrClaims)
+	errExpires   = fmt.Errorf("%w: exp is bad: a number of seconds (not milliseconds) since 1970 would be right", ErrClaims)
+	errNotBefore = fmt.Errorf("%w: nbf is bad: a number of seconds (not milliseconds) since 1970 would be right", ErrClaims)
+	errRooms     = fmt.Errorf("%w: rooms is bad: an array of at most %d strings of 1 to %d bytes would be right", ErrClaims, MaxPatterns, MaxPattern)
+	errPublish   = fmt.Errorf("%w: publish is bad: an array of at most %d strings of 1 to %d bytes would be right", ErrClaims, MaxPatterns, MaxPattern)
+	errInfoForm  = fmt.Errorf("%w: info is not JSON: such as {\"name\":\"Alice\"} would be right", ErrClaims)
+	errInfo      = fmt.Errorf("%w: info is too long: at most %d bytes of JSON would be right", ErrClaims, MaxInfo)
 )

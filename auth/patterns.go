@@ -2,40 +2,42 @@ package auth
 
 import "strings"
 
-// Patterns are names of rooms in which * stands for any run of bytes, also an
-// empty one. No patterns match nothing.
+// Patterns name rooms. In a pattern * stands for any run of bytes, also for none,
+// and all else for itself.
 type Patterns []string
 
-// Match says whether one of the patterns matches a room.
+// Match says whether one of the patterns is of the room. No pattern and an empty
+// pattern match nothing. It takes time linear in the bytes of a pattern and of the
+// room, for each pattern.
 func (p Patterns) Match(room string) bool {
 	for _, pattern := range p {
-		if match(pattern, room) {
+		if pattern != "" && match(pattern, room) {
 			return true
 		}
 	}
 	return false
 }
 
-// match takes each run between two stars at its first place: the leftmost choice
-// never spoils a later one, so that there is no going back.
-func match(pattern, s string) bool {
-	prefix, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == s
+// match takes each piece between stars at its first place after the piece before:
+// where any choice of places fits, this one does, so it never goes back.
+func match(pattern, room string) bool {
+	star := strings.IndexByte(pattern, '*')
+	if star < 0 {
+		return pattern == room
 	}
-	if !strings.HasPrefix(s, prefix) {
+	if !strings.HasPrefix(room, pattern[:star]) {
 		return false
 	}
-	s = s[len(prefix):]
+	room, pattern = room[star:], pattern[star+1:]
 	for {
-		part, next, more := strings.Cut(rest, "*")
-		if !more {
-			return strings.HasSuffix(s, part)
+		star = strings.IndexByte(pattern, '*')
+		if star < 0 {
+			return strings.HasSuffix(room, pattern)
 		}
-		i := strings.Index(s, part)
-		if i < 0 {
+		at := strings.Index(room, pattern[:star])
+		if at < 0 {
 			return false
 		}
-		s, rest = s[i+len(part):], next
+		room, pattern = room[at+star:], pattern[star+1:]
 	}
 }

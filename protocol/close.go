@@ -48,8 +48,9 @@ func ValidCloseCode(code uint16) bool {
 	return code <= 1014 && code != 1004 && code != 1005 && code != 1006
 }
 
-// ParseClose reads the payload of a close frame. Reason is a part of payload.
-// The code is NoCode where there is none.
+// ParseClose reads the payload of a close frame (RFC 6455, 5.5.1). Reason is a
+// part of payload and lives as long. The code is NoCode where there is none. An
+// error is a *CloseError, with the code that the peer is owed.
 func ParseClose(payload []byte) (code uint16, reason []byte, err error) {
 	switch {
 	case len(payload) == 0:

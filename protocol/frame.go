@@ -44,7 +44,7 @@ func FrameSize(n int) int {
 }
 
 // AppendHeader appends the header of a server's frame: final, not masked, with a
-// payload of n bytes. The result is dst or its successor, as with append.
+// payload of n bytes. The result is dst grown, as with append.
 func AppendHeader(dst []byte, op Op, n int) []byte {
 	dst = append(dst, 0x80|byte(op))
 	switch {
@@ -56,12 +56,14 @@ func AppendHeader(dst []byte, op Op, n int) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, 127), uint64(n))
 }
 
-// AppendFrame appends a server's frame. Payload is copied.
+// AppendFrame appends a server's frame. Payload is copied; the result is dst
+// grown, as with append.
 func AppendFrame(dst []byte, op Op, payload []byte) []byte {
 	return append(AppendHeader(dst, op, len(payload)), payload...)
 }
 
-// AppendMaskedFrame appends a client's frame, masked with key. Payload is copied.
+// AppendMaskedFrame appends a client's frame, masked with key: for clients, such
+// as tests. Payload is copied and not changed.
 func AppendMaskedFrame(dst []byte, op Op, payload []byte, key [4]byte) []byte {
 	start := len(dst)
 	dst = AppendHeader(dst, op, len(payload))
@@ -75,7 +77,7 @@ func AppendMaskedFrame(dst []byte, op Op, payload []byte, key [4]byte) []byte {
 
 // Boundary says where the frame ends that the first off bytes of frames end in,
 // or off itself where that is between two. Frames holds whole server's frames,
-// perhaps behind the answer to a handshake; it is not changed.
+// perhaps behind the answer to a handshake; it is neither changed nor kept.
 func Boundary(frames []byte, off int) int {
 	at := 0
 	if bytes.HasPrefix(frames, []byte("HTTP/")) {
@@ -89,7 +91,10 @@ func Boundary(frames []byte, off int) int {
 		case n == 127 && at+10 <= len(frames):
 			n, head = binary.BigEndian.Uint64(frames[at+2:]), 10
 		}
+		if n > uint64(len(frames)) {
+			return len(frames)
+		}
 		at += head + int(n)
 	}
-	return min(at, len(frames))
+	return min(max(at, off), len(frames))
 }

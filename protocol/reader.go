@@ -1,16 +1,16 @@
 package protocol
 
 import (
-	"encoding/binary"
-	"sync"
+	"math"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
 
 // A Message is a whole message or a control frame. Op is 0 where there is none
-// yet. Payload is valid until the next call on the Reader, or until the bytes
-// that were given to Next are used otherwise.
+// yet. Payload may be changed but not resliced; it is valid until the next call
+// of a method that changes the Reader, or until the bytes that were given to Next
+// are used otherwise.
 type Message struct {
 	Op      Op
 	Payload []byte
@@ -18,252 +18,243 @@ type Message struct {
 	room []byte // ends with Payload; before it there is room for a header
 }
 
-// Frame makes the server's frame with the same Op and Payload, in place: the
-// client's header is overwritten, nothing is copied. It is valid as long as
-// Payload. For the answer to a ping set Op to OpPong first.
+// Frame makes the server's frame with the same Op and Payload, in place: it is
+// written over the client's header, nothing is copied. The result is valid as
+// long as Payload. For the answer to a ping set Op to OpPong first.
 func (m *Message) Frame() []byte {
-	size := FrameSize(len(m.Payload))
-	frame := m.room[len(m.room)-size:]
-	AppendHeader(frame[:0], m.Op, len(m.Payload))
+	n := len(m.Payload)
+	frame := m.room[len(m.room)-FrameSize(n):]
+	AppendHeader(frame[:0], m.Op, n)
 	return frame
 }
 
-// A Reader reads what one client sends. It is resumable at every byte. The zero
-// value with a Limit is ready.
+// A Reader reads what one client sends. It can stop and go on at every byte. The
+// zero value with a Limit is ready. 104 bytes.
 type Reader struct {
-	// Limit is the most bytes that a whole message may have.
+	// Limit is the most bytes that a whole message may have. Static while a
+	// message is under way.
 	Limit int
 
+	// What all of r comes down to: false where Next may take its short way.
+	busy bool
+
 	// The frame under way.
-	head   [14]byte // what came of its header, where that is torn
-	nhead  int
 	inside bool // its header is done and its payload is not
+	nhead  uint8
+	head   [maxHeader]byte // what came of its header, where that is torn: nhead bytes
 	frame  header
 	got    int // bytes of its payload so far
 
-	// The message and the control frame under way.
-	op      Op     // of the message; 0 where there is none
-	buf     []byte // headroom, then its payload so far
-	checked int    // how much of buf is known to be UTF-8
-	done    bool   // the message in buf was given out
-	control []byte // headroom, then the payload of a torn control frame
+	// The message and the control frame under way, and what was given out last.
+	op      Op      // of the message; 0 where there is none
+	checked int     // how much of message is known to be UTF-8
+	message *buffer // its payload so far
+	control *buffer // payload of a torn control frame
+	given   *buffer // what the last Message lies in, where r keeps it
+
+	// Why r is dead; nil while it lives.
+	dead *CloseError
 }
 
-// A header is a client's frame header.
-type header struct {
-	length int
-	size   int // of the header itself
-	mask   [4]byte
-	op     Op
-	fin    bool
+// maxMessage bounds Limit, so that sums of lengths never overflow.
+const maxMessage = math.MaxInt / 4
+
+// Idle says whether r has begun nothing: no header, frame or fragmented message.
+// Then another Reader may take its place. A message that was just given out does
+// not count, even where it lies in r's buffer; a dead Reader is not idle.
+func (r *Reader) Idle() bool { return r.nhead == 0 && !r.inside && r.op == 0 && r.dead == nil }
+
+// Buffered is how many bytes of memory r holds for what it keeps, the message
+// that was just given out among it.
+func (r *Reader) Buffered() int {
+	return r.message.size() + r.control.size() + r.given.size() + int(r.nhead)
 }
 
-// Idle says whether r keeps nothing: then another Reader may take its place.
-func (r *Reader) Idle() bool { return r.nhead == 0 && !r.inside && r.op == 0 }
-
-// Buffered is how many bytes r keeps.
-func (r *Reader) Buffered() int { return cap(r.buf) + cap(r.control) + r.nhead }
-
-// Reset forgets what is under way and gives its buffers back.
+// Reset forgets what is under way, and the error, and gives all buffers back:
+// also the one that the last Message may lie in. It keeps Limit.
 func (r *Reader) Reset() {
-	giveBack(r.buf)
+	r.release()
 	*r = Reader{Limit: r.Limit}
 }
 
-// Next takes in, which it unmasks in place, and gives the next whole message or
-// control frame and what follows it. Where m.Op is 0 there is none: all of in was
-// taken. After an error r is of no more use before Reset.
+// Next gives the next whole message or control frame in in, and what follows it.
+// Where there is none, m.Op is 0, rest is empty, and r has kept what there was.
+//
+// In is unmasked in place, and m.Payload and rest may be parts of it: it must not
+// be used otherwise until they are done with. It is not kept. An error is a
+// *CloseError, and every later call gives it again, until Reset.
 func (r *Reader) Next(in []byte) (m Message, rest []byte, err error) {
-	if r.done {
-		giveBack(r.buf)
-		r.buf, r.done = nil, false
+	// Nearly all that clients send is one short, whole, final frame at a time.
+	if !r.busy && len(in) >= shortHeader {
+		n := int(in[1]) - masked
+		end := shortHeader + n
+		if n >= 0 && n <= maxControl && n <= r.Limit && end <= len(in) && finalFrame(in[0]) {
+			payload := in[shortHeader:end:end]
+			ws.Cipher(payload, [4]byte(in[2:]), 0)
+			op := Op(in[0] & 15)
+			if op == OpText && !utf8.Valid(payload) {
+				return r.fail(errText)
+			}
+			return Message{op, payload, in[:end:end]}, in[end:], nil
+		}
 	}
+	m, rest, err = r.next(in)
+	r.busy = r.given != nil || !r.Idle()
+	return m, rest, err
+}
+
+// next is Next for every case.
+func (r *Reader) next(in []byte) (Message, []byte, error) {
+	if r.dead != nil {
+		return Message{}, nil, r.dead
+	}
+	r.given = r.given.free()
 	for len(in) > 0 {
 		if !r.inside {
-			h, n, err := r.begin(in)
-			if err != nil {
-				return Message{}, nil, err
+			torn := r.nhead > 0
+			h, n, bad := r.begin(in)
+			if bad != nil {
+				return r.fail(bad)
 			}
 			if h.size == 0 {
-				return Message{}, nil, nil
+				break
 			}
-			if n == h.size && len(in) >= n+h.length && (h.op.control() || h.fin && r.op == 0) {
+			if !torn && len(in)-n >= h.length && (h.op.control() || h.fin && r.op == 0) {
 				return r.whole(in, &h)
 			}
-			r.frame, r.inside, r.got = h, true, 0
 			in = in[n:]
-			if !h.op.control() && h.op != OpContinuation {
-				r.op = h.op
+			r.frame, r.inside, r.got = h, true, 0
+			if h.op == OpText || h.op == OpBinary {
+				r.op, r.checked = h.op, headroom
 			}
 		}
-		k := min(r.frame.length-r.got, len(in))
-		part := in[:k]
-		in = in[k:]
-		ws.Cipher(part, r.frame.mask, r.got)
-		r.got += k
-		if err := r.take(part); err != nil {
-			return Message{}, nil, err
+		part := in[:min(r.frame.length-r.got, len(in))]
+		in = in[len(part):]
+		if bad := r.take(part); bad != nil {
+			return r.fail(bad)
 		}
 		if r.got < r.frame.length {
-			return Message{}, nil, nil
+			break
 		}
 		r.inside = false
-		if r.frame.op.control() {
-			m = Message{r.frame.op, r.control[headroom:], r.control}
-			r.control = nil
-			return m, in, nil
-		}
-		if r.frame.fin {
-			return r.finish(in)
+		switch {
+		case r.frame.op.control():
+			r.given, r.control = r.control, nil
+			return r.give(r.frame.op), in, nil
+		case r.frame.fin:
+			op := r.op
+			if op == OpText && r.checked < len(r.message.b) {
+				return r.fail(errText)
+			}
+			r.given, r.message, r.op = r.message, nil, 0
+			return r.give(op), in, nil
 		}
 	}
 	return Message{}, nil, nil
 }
 
-// begin reads a frame's header from what is left of an earlier piece and from
-// in, of which it takes n bytes. The header's size is 0 where it is still torn.
-func (r *Reader) begin(in []byte) (h header, n int, err error) {
+// begin reads a frame's header, from what is left of earlier bytes and from in,
+// of which it takes n. The header's size is 0 where it is still torn.
+func (r *Reader) begin(in []byte) (h header, n int, bad *CloseError) {
+	left := min(max(r.Limit, 0), maxMessage) - r.message.payload()
 	if r.nhead == 0 {
-		h, err := r.parse(in)
-		if err != nil || h.size > 0 {
-			return h, h.size, err
+		h, bad = parseHeader(in, r.op, left)
+		if bad == nil && h.size == 0 {
+			r.nhead = uint8(copy(r.head[:], in))
 		}
-		r.nhead = copy(r.head[:], in)
-		return header{}, len(in), nil
+		return h, h.size, bad
 	}
-	before := r.nhead
+	before := int(r.nhead)
 	have := before + copy(r.head[before:], in)
-	h, err = r.parse(r.head[:have])
-	if err != nil || h.size > 0 {
-		r.nhead = 0
-		return h, h.size - before, err
+	h, bad = parseHeader(r.head[:have], r.op, left)
+	if bad == nil && h.size == 0 {
+		r.nhead = uint8(have)
+		return h, len(in), nil
 	}
-	r.nhead = have
-	return header{}, len(in), nil
+	r.nhead = 0
+	return h, h.size - before, bad
 }
 
-// parse reads a header and checks it, as far as it is there.
-func (r *Reader) parse(b []byte) (h header, err error) {
-	h.op, h.fin = Op(b[0]&15), b[0]&0x80 != 0
-	switch {
-	case b[0]&0x70 != 0:
-		return h, errReserved
-	case h.op > OpPong || h.op > OpBinary && h.op < OpClose:
-		return h, errOpcode
-	case h.op.control() && !h.fin:
-		return h, errControlFin
-	case h.op == OpContinuation && r.op == 0:
-		return h, errContinuation
-	case r.op != 0 && (h.op == OpText || h.op == OpBinary):
-		return h, errInterrupted
-	}
-	if len(b) < 2 {
-		return h, nil
-	}
-	length, size := uint64(b[1]&127), 2
-	switch {
-	case b[1]&0x80 == 0:
-		return h, errNotMasked
-	case h.op.control() && length > maxControl:
-		return h, errControlLong
-	case length == 126:
-		if size = 4; len(b) < size {
-			return h, nil
-		}
-		if length = uint64(binary.BigEndian.Uint16(b[2:])); length < 126 {
-			return h, errLength
-		}
-	case length == 127:
-		if size = 10; len(b) < size {
-			return h, nil
-		}
-		length = binary.BigEndian.Uint64(b[2:])
-		if length>>63 != 0 {
-			return h, errLengthBit
-		}
-		if length < 1<<16 {
-			return h, errLength
-		}
-	}
-	if !h.op.control() && length > uint64(r.Limit-r.have()) {
-		return h, errTooLarge
-	}
-	if len(b) < size+4 {
-		return h, nil
-	}
-	h.length, h.size = int(length), size+4
-	copy(h.mask[:], b[size:])
-	return h, nil
-}
-
-// have is how much of a message has come.
-func (r *Reader) have() int { return max(len(r.buf)-headroom, 0) }
-
-// whole handles a frame that lies whole in in and is a message by itself.
+// whole gives out a frame that lies whole in in and is a message by itself.
 func (r *Reader) whole(in []byte, h *header) (Message, []byte, error) {
 	end := h.size + h.length
 	payload := in[h.size:end:end]
 	ws.Cipher(payload, h.mask, 0)
 	if h.op == OpText && !utf8.Valid(payload) {
-		return Message{}, nil, errText
+		return r.fail(errText)
 	}
 	return Message{h.op, payload, in[:end:end]}, in[end:], nil
 }
 
-// take keeps a part of a payload.
-func (r *Reader) take(part []byte) error {
+// take unmasks and keeps a part of a payload, and checks it where it is text.
+func (r *Reader) take(part []byte) *CloseError {
+	ws.Cipher(part, r.frame.mask, r.got)
+	r.got += len(part)
 	if r.frame.op.control() {
 		if r.control == nil {
-			r.control = make([]byte, headroom, headroom+r.frame.length)
+			r.control = newBuffer(headroom + maxControl)
 		}
-		r.control = append(r.control, part...)
+		r.control.b = append(r.control.b, part...)
 		return nil
 	}
 	r.grow(len(part))
-	r.buf = append(r.buf, part...)
-	if r.op != OpText {
-		return nil
-	}
-	n, ok := validPrefix(r.buf[r.checked:])
-	r.checked += n
-	if !ok {
-		return errText
+	r.message.b = append(r.message.b, part...)
+	if r.op == OpText {
+		n, ok := validPrefix(r.message.b[r.checked:])
+		if !ok {
+			return errText
+		}
+		r.checked += n
 	}
 	return nil
 }
 
-// grow makes room for n more bytes: for twice as many as there are, but for no
-// more than the frame still brings. The declared length alone makes no room.
+// grow makes room for n more bytes of the message. Room doubles, so that many
+// small fragments are not copied over and over; it is no more than the message
+// may have in all, or, where its last frame is under way, will have.
 func (r *Reader) grow(n int) {
-	if r.buf == nil {
-		r.buf = buffer(headroom + n)
-		r.checked = headroom
+	if r.message == nil {
+		r.message = newBuffer(headroom + n)
+		return
 	}
-	if need := len(r.buf) + n; need > cap(r.buf) {
-		left := len(r.buf) + n + r.frame.length - r.got // all that this frame brings
-		bigger := buffer(max(need, min(left, 2*cap(r.buf))))
-		bigger = append(bigger[:0], r.buf...)
-		giveBack(r.buf)
-		r.buf = bigger
+	old := r.message
+	need := len(old.b) + n
+	if need <= cap(old.b) {
+		return
 	}
+	most := headroom + min(r.Limit, maxMessage)
+	if r.frame.fin {
+		most = need + r.frame.length - r.got
+	}
+	r.message = newBuffer(max(need, min(2*cap(old.b), most)))
+	r.message.b = append(r.message.b[:0], old.b...)
+	old.free()
 }
 
-// finish gives out the message that was put together.
-func (r *Reader) finish(in []byte) (Message, []byte, error) {
-	op := r.op
-	if op == OpText && r.checked < len(r.buf) {
-		return Message{}, nil, errText
-	}
-	r.op, r.done = 0, true
-	return Message{op, r.buf[headroom:], r.buf}, in, nil
+// give makes a Message of the buffer that was just moved to given.
+func (r *Reader) give(op Op) Message {
+	return Message{op, r.given.b[headroom:], r.given.b}
+}
+
+// fail ends r: it gives its buffers back and remembers why.
+func (r *Reader) fail(why *CloseError) (Message, []byte, error) {
+	r.release()
+	*r = Reader{Limit: r.Limit, dead: why, busy: true}
+	return Message{}, nil, why
+}
+
+func (r *Reader) release() {
+	r.message = r.message.free()
+	r.control = r.control.free()
+	r.given = r.given.free()
 }
 
 // validPrefix says how much of b is UTF-8, and whether the rest, of less than a
-// rune, may become so.
+// rune, may still become so.
 func validPrefix(b []byte) (n int, ok bool) {
 	n = len(b)
 	for back := 1; back < utf8.UTFMax && back <= len(b); back++ {
-		if c := b[len(b)-back]; utf8.RuneStart(c) {
+		if utf8.RuneStart(b[len(b)-back]) {
 			if !utf8.FullRune(b[len(b)-back:]) {
 				n = len(b) - back
 			}
@@ -271,29 +262,4 @@ func validPrefix(b []byte) (n int, ok bool) {
 		}
 	}
 	return n, utf8.Valid(b[:n])
-}
-
-// Buffers of up to pooled bytes are used again.
-const pooled = 64 << 10
-
-var buffers sync.Pool
-
-// buffer gives headroom bytes in a buffer for at least n.
-func buffer(n int) []byte {
-	if n <= pooled {
-		if p, _ := buffers.Get().(*[]byte); p != nil {
-			if cap(*p) >= n {
-				return (*p)[:headroom]
-			}
-			buffers.Put(p)
-		}
-	}
-	return make([]byte, headroom, max(n, 512))
-}
-
-func giveBack(b []byte) {
-	if cap(b) >= 512 && cap(b) <= pooled {
-		b = b[:0]
-		buffers.Put(&b)
-	}
 }

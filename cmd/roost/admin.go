@@ -44,12 +44,18 @@ func listenAdmin(addr string, secret secret) (net.Listener, error) {
 // An adminServer serves the HTTP API at a listener of its own, so that neither
 // a herd of clients nor a drain takes it away.
 type adminServer struct {
+	// Static after construction.
 	listener net.Listener
 	http     *http.Server
+
+	// Guarded by mu.
+	mu    sync.Mutex
+	fresh map[net.Conn]struct{} // connections that have sent nothing yet
 }
 
 func newAdminServer(l net.Listener, h http.Handler, log *slog.Logger) *adminServer {
-	return &adminServer{l, &http.Server{
+	a := &adminServer{listener: l, fresh: make(map[net.Conn]struct{})}
+	a.http = &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: adminHeader,
 		ReadTimeout:       adminRead,
@@ -57,19 +63,40 @@ func newAdminServer(l net.Listener, h http.Handler, log *slog.Logger) *adminServ
 		IdleTimeout:       adminIdle,
 		MaxHeaderBytes:    adminHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}}
+		ConnState:         a.track,
+	}
+	return a
+}
+
+func (a *adminServer) track(c net.Conn, state http.ConnState) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if state == http.StateNew {
+		a.fresh[c] = struct{}{}
+	} else {
+		delete(a.fresh, c)
+	}
 }
 
 // serve answers requests until close.
 func (a *adminServer) serve() error {
-	if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve at %s: %w", a.listener.Addr(), err)
+	err := a.http.Serve(a.listener)
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("serve at %s: %w", a.listener.Addr(), err)
 }
 
 // close lets answers under way end, then ends all.
 func (a *adminServer) close() {
+	_ = a.listener.Close()
+	// Shutdown would wait five seconds for a connection that a browser opened to
+	// have it at hand (Go 1.26, net/http, closeIdleConns).
+	a.mu.Lock()
+	for c := range a.fresh {
+		_ = c.Close()
+	}
+	a.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), adminGoodbye)
 	defer cancel()
 	if a.http.Shutdown(ctx) != nil {
@@ -82,7 +109,7 @@ type limitedListener struct {
 	net.Listener
 	free   chan struct{}
 	closed chan struct{}
-	once   sync.Once
+	once   sync.Once // guards closed
 }
 
 func (l *limitedListener) Accept() (net.Conn, error) {
@@ -100,8 +127,12 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 }
 
 func (l *limitedListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
+	err := net.ErrClosed
+	l.once.Do(func() {
+		close(l.closed)
+		err = l.Listener.Close()
+	})
+	return err
 }
 
 // A limitedConn makes room when it is closed.

@@ -244,8 +244,10 @@ func TestBinary_Serve_TakesTokens_LogsNone(t *testing.T) {
 	}
 	token := strings.TrimSpace(stdout)
 	base := "ws://" + p.client() + "/rooms/"
-	if _, err := dial(t, base+"chat.1?token="+token, ""); err != nil {
+	if c, err := dial(t, base+"chat.1?token="+token, ""); err != nil {
 		t.Errorf("with the token: %v", err)
+	} else {
+		_ = c.CloseNow() // nobody would answer a goodbye
 	}
 	if _, err := dial(t, base+"other?token="+token, ""); err == nil || !strings.HasPrefix(err.Error(), "403") {
 		t.Errorf("another room: %v", err)

@@ -14,7 +14,6 @@ const (
 	maxOrigins     = 256
 	maxSecretFile  = 64 << 10
 	maxAdminSecret = 1024
-	minJWTSecret   = 32 // bytes; RFC 7518, section 3.2, asks for them with HS256
 	maxCookieName  = 128
 	maxClaim       = 1024 // bytes of an issuer or audience
 )
@@ -120,9 +119,9 @@ func (c *Config) checkAuth(o origins) error {
 	case c.Auth == "none" || c.JWTSecret == "" && bool(c.Dev):
 		return nil
 	case c.JWTSecret == "":
-		return o.problem("jwt-secret", "is missing, and --auth jwt needs it: at least %d bytes, as openssl rand -base64 32 makes, by --jwt-secret-file or ROOST_JWT_SECRET would be right; or --dev to try with a random one; or --auth none to ask nobody", minJWTSecret)
-	case len(c.JWTSecret) < minJWTSecret && !bool(c.Dev):
-		return o.problem("jwt-secret", "%d bytes are too few: at least %d, as openssl rand -base64 32 makes, would be right (fewer with --dev alone)", len(c.JWTSecret), minJWTSecret)
+		return o.problem("jwt-secret", "is missing, and --auth jwt needs it: at least %d bytes, as openssl rand -base64 32 makes, by --jwt-secret-file or ROOST_JWT_SECRET would be right; or --dev to try with a random one; or --auth none to ask nobody", auth.MinSecret)
+	case len(c.JWTSecret) < auth.MinSecret && !bool(c.Dev):
+		return o.problem("jwt-secret", "%d bytes are too few: at least %d, as openssl rand -base64 32 makes, would be right (fewer with --dev alone)", len(c.JWTSecret), auth.MinSecret)
 	}
 	return nil
 }

@@ -73,6 +73,10 @@ func (r redactor) attr(_ []string, a slog.Attr) slog.Attr {
 // aToken is a JWT, wherever it stands: its header is JSON and so begins with eyJ.
 var aToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?`)
 
+// aParameter is the parameter of a URL that holds a token or a ticket, within
+// any text.
+var aParameter = regexp.MustCompile(`(?i)\b(token|ticket)=[^\s&#"']+`)
+
 // text is s without secrets, tokens and tickets.
 func (r redactor) text(s string) string {
 	for _, secret := range r.secrets {
@@ -83,8 +87,11 @@ func (r redactor) text(s string) string {
 	if strings.Contains(s, "eyJ") {
 		s = aToken.ReplaceAllString(s, redacted)
 	}
-	if strings.Contains(s, "token=") || strings.Contains(s, "ticket=") {
-		s = auth.Redact(s)
+	if strings.Contains(s, "=") {
+		s = aParameter.ReplaceAllString(s, "$1="+redacted)
+		if !strings.ContainsAny(s, " \t\n") {
+			s = auth.Redact(s) // a URL alone: it knows percent-encoded names too
+		}
 	}
 	return s
 }

@@ -36,9 +36,11 @@ func TestLogger_Attr_TakesSecretsOut(t *testing.T) {
 		log.Info("x", "text", "key="+goodSecret+" and hunter22", "n", 10)
 		log.Info("x", "bytes", []byte("key="+goodSecret), "n", 11)
 		log.Info("x", "uri", "/rooms/a?ticket=t-123456&z=1", "n", 12)
-		slog.NewLogLogger(log.Handler(), slog.LevelWarn).Printf("http: panic serving %s: token=%s n=13", "127.0.0.1", someToken)
+		log.Info("x", "uri", "/rooms/a?%74icket=t-123456", "n", 13)
+		log.Info("no room for ticket=t-123456, twice: /a?Ticket=t-123456 /b?ticket=t-123456", "n", 14)
+		slog.NewLogLogger(log.Handler(), slog.LevelWarn).Printf("http: panic serving %s: token=%s n=15", "127.0.0.1", someToken)
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-		if len(lines) != 13 {
+		if len(lines) != 15 {
 			t.Fatalf("%s: %d lines:\n%s", format, len(lines), &out)
 		}
 		for _, line := range lines {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/roostws/roost/auth"
 	"github.com/roostws/roost/edge"
 )
 
@@ -173,4 +174,18 @@ func sample(s *setting) (a, b string) {
 		return formatSpan(time.Duration(s.low) + 2*time.Second), formatSpan(time.Duration(s.low) + 3*time.Second)
 	}
 	return "a" + s.name, "b" + s.name
+}
+
+// The bounds that help tells of a token are those that auth has.
+func TestSetting_TokenBounds_AreAuths(t *testing.T) {
+	for name, bounds := range map[string][]int{"sub": {auth.MaxUser}, "rooms": {auth.MaxPatterns, auth.MaxPattern}, "info": {auth.MaxInfo}} {
+		for _, n := range bounds {
+			if s := find(tokenSettings, name); !regexp.MustCompile(`\b` + strconv.Itoa(n) + `\b`).MatchString(s.meaning) {
+				t.Errorf("--%s does not tell %d: %s", name, n, s.meaning)
+			}
+		}
+	}
+	if s := find(serveSettings, "jwt-secret"); !strings.Contains(s.meaning, strconv.Itoa(auth.MinSecret)+" bytes") {
+		t.Errorf("--jwt-secret tells %s", s.meaning)
+	}
 }

@@ -31,14 +31,6 @@ type TokenConfig struct {
 	JWTAlgorithms list   `name:"jwt-algorithms"`
 }
 
-// The bounds of what a token says: what is beyond them serve would not take.
-const (
-	maxSub      = 200
-	maxPatterns = 64
-	maxPattern  = 200
-	maxInfo     = 1024
-)
-
 // settle checks what a token says and reads the secret's file.
 func (c *TokenConfig) settle(o origins) error {
 	errs := []error{
@@ -50,13 +42,13 @@ func (c *TokenConfig) settle(o origins) error {
 	switch {
 	case c.Sub == "":
 		errs = append(errs, o.problem("sub", "is missing: --sub alice would be right"))
-	case len(c.Sub) > maxSub || !printable(string(c.Sub)):
-		errs = append(errs, o.problem("sub", "1 to %d bytes of UTF-8 without control characters would be right", maxSub))
+	case len(c.Sub) > auth.MaxUser || !printable(string(c.Sub)):
+		errs = append(errs, o.problem("sub", "1 to %d bytes of UTF-8 without control characters would be right", auth.MaxUser))
 	}
 	switch {
 	case c.Info == "":
-	case len(c.Info) > maxInfo:
-		errs = append(errs, o.problem("info", "%d bytes are too many: at most %d would be right", len(c.Info), maxInfo))
+	case len(c.Info) > auth.MaxInfo:
+		errs = append(errs, o.problem("info", "%d bytes are too many: at most %d would be right", len(c.Info), auth.MaxInfo))
 	case !json.Valid([]byte(c.Info)):
 		errs = append(errs, o.problem("info", `is not JSON: '{"name":"Alice"}' would be right`))
 	}
@@ -67,12 +59,12 @@ func (c *TokenConfig) settle(o origins) error {
 }
 
 func checkPatterns(o origins, name string, patterns list) error {
-	if len(patterns) > maxPatterns {
-		return o.problem(name, "%d are too many: at most %d would be right", len(patterns), maxPatterns)
+	if len(patterns) > auth.MaxPatterns {
+		return o.problem(name, "%d are too many: at most %d would be right", len(patterns), auth.MaxPatterns)
 	}
 	for _, p := range patterns {
-		if len(p) > maxPattern || !printable(p) {
-			return o.problem(name, "%q cannot match a room: 1 to %d bytes, such as chat.*, would be right", p, maxPattern)
+		if len(p) > auth.MaxPattern || !printable(p) {
+			return o.problem(name, "%q cannot match a room: 1 to %d bytes, such as chat.*, would be right", p, auth.MaxPattern)
 		}
 	}
 	return nil
@@ -94,8 +86,8 @@ func (c *TokenConfig) hints() []string {
 	if len(c.Rooms) == 0 {
 		hints = append(hints, "the token may join no room: --rooms 'chat.*' would let it")
 	}
-	if len(c.JWTSecret) < minJWTSecret {
-		hints = append(hints, fmt.Sprintf("the secret is shorter than %d bytes: serve takes it with --dev alone", minJWTSecret))
+	if len(c.JWTSecret) < auth.MinSecret {
+		hints = append(hints, fmt.Sprintf("the secret is shorter than %d bytes: serve takes it with --dev alone", auth.MinSecret))
 	}
 	return hints
 }
