@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/binary"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -68,11 +69,16 @@ func ParseClose(payload []byte) (code uint16, reason []byte, err error) {
 	return code, reason, nil
 }
 
-// AppendClose appends a server's close frame. Code 0 or NoCode makes one without
-// code or reason. A reason over 123 bytes is cut between two runes.
+// AppendClose appends a server's close frame. A code that no frame may carry, such
+// as 0 or NoCode, makes one without code or reason. In a reason that is not UTF-8
+// what is wrong is replaced; one over 123 bytes is cut between two runes. The
+// result is dst grown, as with append.
 func AppendClose(dst []byte, code uint16, reason string) []byte {
-	if code == 0 || code == NoCode {
+	if !ValidCloseCode(code) {
 		return AppendHeader(dst, OpClose, 0)
+	}
+	if !utf8.ValidString(reason) {
+		reason = strings.ToValidUTF8(reason, string(utf8.RuneError))
 	}
 	if limit := maxControl - 2; len(reason) > limit {
 		for limit > 0 && !utf8.RuneStart(reason[limit]) {

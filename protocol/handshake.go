@@ -7,9 +7,11 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// A Decider decides whether a well-formed request for an upgrade is let in.
+// A Decider decides whether a request for an upgrade is let in.
 type Decider interface {
-	// Decide is called once for each Handshake of such a request, within it.
+	// Decide is called within Handshake, once for each request that is complete
+	// and right. What it lets in is answered with 101: it may take what is good
+	// only once. It must not keep q or its slices.
 	Decide(q *Request) Decision
 }
 
@@ -17,19 +19,20 @@ type Decider interface {
 type Decision struct {
 	Park       bool    // it cannot be decided yet: Handshake will be called again
 	Reject     *Reject // it is refused
-	Protocol   string  // the subprotocol that the answer names; empty: none
-	Connection string  // the connection's ID, for the header Roost-Connection
+	Protocol   string  // the subprotocol that the answer names; left out where the client did not offer it
+	Connection string  // the connection's ID, for the header Roost-Connection: visible ASCII
 }
 
 // An Outcome is what a header block led to.
 type Outcome struct {
 	Reply  []byte // the whole answer; valid until the next Handshake
-	Status int
-	Parked bool // there is no answer yet: keep the header block and call again
-	Plain  bool // a well-formed plain request, see Request; Reply says 426
+	Status int    // of Reply; 0 where there is none
+	Parked bool   // there is no answer yet: keep the header block and call again
+	Plain  bool   // a well-formed plain request, see Request; Reply says 426
 }
 
-// A Handshaker answers requests for an upgrade, one after the other.
+// A Handshaker answers requests for an upgrade, one after the other. It is for one
+// goroutine at a time.
 type Handshaker struct {
 	// Static after construction.
 	decider  Decider
@@ -41,11 +44,118 @@ type Handshaker struct {
 	wire     wire
 }
 
-// A wire is the connection that ws.Upgrader believes to have: it reads the
-// header block and nothing behind it.
+// NewHandshaker makes a Handshaker that asks d.
+func NewHandshaker(d Decider) *Handshaker {
+	h := &Handshaker{decider: d}
+	// The callbacks are made once: a method value for each request would be garbage.
+	h.upgrader = ws.Upgrader{
+		ReadBufferSize:  512, // what wire gives is shorter
+		ProtocolCustom:  h.protocol,
+		OnBeforeUpgrade: h.headers,
+	}
+	return h
+}
+
+// Request is the request of the last Handshake. Its slices are parts of that
+// header block, or valid until the next Handshake.
+func (h *Handshaker) Request() *Request { return &h.request }
+
+// Handshake answers one request. Head is exactly its header block, with the empty
+// line; it is not changed and not kept. A parked request is asked again by another
+// call with the same block.
+func (h *Handshaker) Handshake(head []byte) Outcome {
+	q := &h.request
+	h.decision = Decision{}
+	h.wire.out = h.wire.out[:0]
+	if reject := q.parse(head); reject != nil {
+		return h.reject(reject)
+	}
+	if !q.Upgrade() {
+		if reject := q.checkPlain(); reject != nil {
+			return h.reject(reject)
+		}
+		out := h.reject(rejectPlain)
+		out.Plain = true
+		return out
+	}
+	if reject := q.checkUpgrade(); reject != nil {
+		return h.reject(reject)
+	}
+	d := h.decider.Decide(q)
+	switch {
+	case d.Park:
+		return Outcome{Parked: true}
+	case d.Reject != nil:
+		return h.reject(d.Reject)
+	}
+	h.decision = d
+	h.wire.ask(q.key, d.Protocol != "" && offers(q.Protocols, d.Protocol))
+	if _, err := h.upgrader.Upgrade(&h.wire); err != nil {
+		// It cannot be: wire asks for no more than was checked.
+		h.wire.out = h.wire.out[:0]
+		return h.reject(rejectHeader)
+	}
+	return Outcome{Reply: h.wire.out, Status: 101}
+}
+
+// protocol is ws.Upgrader's callback for Sec-WebSocket-Protocol.
+func (h *Handshaker) protocol([]byte) (string, bool) { return h.decision.Protocol, true }
+
+// headers is ws.Upgrader's callback for what the answer says beside.
+func (h *Handshaker) headers() (ws.HandshakeHeader, error) {
+	if !visible(h.decision.Connection) {
+		return nil, nil
+	}
+	return (*connectionHeader)(h), nil
+}
+
+// A connectionHeader is a Handshaker as it writes Roost-Connection.
+type connectionHeader Handshaker
+
+func (c *connectionHeader) WriteTo(w io.Writer) (n int64, err error) {
+	for _, s := range [...]string{"Roost-Connection: ", c.decision.Connection, "\r\n"} {
+		k, err := io.WriteString(w, s)
+		if n += int64(k); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (h *Handshaker) reject(r *Reject) Outcome {
+	h.wire.out = AppendReject(h.wire.out, r)
+	if string(h.request.Method) == "HEAD" {
+		h.wire.out = h.wire.out[:HeaderEnd(h.wire.out, 0)]
+	}
+	return Outcome{Reply: h.wire.out, Status: r.status()}
+}
+
+// A wire is the connection that ws.Upgrader believes to have. It reads what is left
+// of a checked request: of the Upgrader's own parser's mind about lines, lists and
+// repeated headers nothing depends then, it cannot refuse what the Decider let in,
+// and long cookies and tokens are not read twice.
 type wire struct {
-	in  bytes.Reader
-	out []byte
+	in     bytes.Reader
+	asking []byte
+	out    []byte
+}
+
+const (
+	askKey = "GET / HTTP/1.1\r\nHost: roost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+	askProtocol = "\r\nSec-WebSocket-Protocol: any"
+	askEnd      = "\r\n\r\n"
+)
+
+// ask sets what is read. Named: the answer names a subprotocol.
+func (w *wire) ask(key []byte, named bool) {
+	w.asking = append(w.asking[:0], askKey...)
+	w.asking = append(w.asking, key...)
+	if named {
+		w.asking = append(w.asking, askProtocol...)
+	}
+	w.asking = append(w.asking, askEnd...)
+	w.in.Reset(w.asking)
 }
 
 func (w *wire) Read(b []byte) (int, error) { return w.in.Read(b) }
@@ -55,88 +165,9 @@ func (w *wire) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// NewHandshaker makes a Handshaker that asks d.
-func NewHandshaker(d Decider) *Handshaker {
-	h := &Handshaker{decider: d}
-	// The callbacks are made once: a method value for each request would be garbage.
-	h.upgrader = ws.Upgrader{
-		ReadBufferSize:  1 << 10, // the block is in memory already
-		ProtocolCustom:  h.protocol,
-		OnBeforeUpgrade: h.header,
-	}
-	return h
-}
-
-func (h *Handshaker) protocol([]byte) (string, bool) { return h.decision.Protocol, true }
-
-func (h *Handshaker) header() (ws.HandshakeHeader, error) { return h, nil }
-
-// WriteTo writes the answer's own header; ws.Upgrader calls it.
-func (h *Handshaker) WriteTo(w io.Writer) (int64, error) {
-	if h.decision.Connection == "" {
-		return 0, nil
-	}
-	n := 0
-	for _, s := range [...]string{"Roost-Connection: ", h.decision.Connection, "\r\n"} {
-		k, err := io.WriteString(w, s)
-		if n += k; err != nil {
-			return int64(n), err
-		}
-	}
-	return int64(n), nil
-}
-
-// Request is the request of the last Handshake. Its slices are parts of that
-// header block.
-func (h *Handshaker) Request() *Request { return &h.request }
-
-// Handshake answers one request. Head is exactly its header block, with the
-// empty line; it is not changed and not kept.
-func (h *Handshaker) Handshake(head []byte) Outcome {
-	q := &h.request
-	h.decision = Decision{}
-	h.wire.out = h.wire.out[:0]
-	if reject := q.parse(head); reject != nil {
-		return h.reject(reject)
-	}
-	if !hasToken(q.upgrade, "websocket") {
-		if string(q.Method) != "GET" && string(q.Method) != "HEAD" {
-			return h.reject(rejectMethod)
-		}
-		out := h.reject(rejectPlain)
-		out.Plain = true
-		return out
-	}
-	if string(q.Method) != "GET" {
-		return h.reject(rejectMethod)
-	}
-	if reject := q.check(); reject != nil {
-		return h.reject(reject)
-	}
-	h.decision = h.decider.Decide(q)
-	switch {
-	case h.decision.Park:
-		return Outcome{Parked: true}
-	case h.decision.Reject != nil:
-		return h.reject(h.decision.Reject)
-	}
-	h.wire.in.Reset(head)
-	if _, err := h.upgrader.Upgrade(&h.wire); err != nil {
-		// It saw something that parse and check let pass.
-		h.wire.out = h.wire.out[:0]
-		return h.reject(rejectHeader)
-	}
-	return Outcome{Reply: h.wire.out, Status: 101}
-}
-
-func (h *Handshaker) reject(r *Reject) Outcome {
-	h.wire.out = AppendReject(h.wire.out, r)
-	return Outcome{Reply: h.wire.out, Status: r.Status}
-}
-
 // HeaderEnd says where the first header block in b ends, behind its empty line,
 // or -1. From is the length of what was searched in vain before: so a block that
-// comes byte by byte is searched once.
+// comes byte by byte is searched once. B is not kept.
 func HeaderEnd(b []byte, from int) int {
 	from = max(from-3, 0)
 	if i := bytes.Index(b[from:], []byte("\r\n\r\n")); i >= 0 {

@@ -5,124 +5,75 @@ import (
 	"encoding/base64"
 )
 
-// A Request is what a client asks for. Its slices are parts of the header block:
-// valid until Handshake returns.
+// A Request is what a client asks for. Its slices are parts of the header block
+// or of the Handshaker: valid until Handshake returns. A header that the client
+// did not send is nil.
 type Request struct {
-	Method        []byte
-	Path          []byte // as it came, percent-encoding and all
-	RawQuery      []byte
+	// The request line.
+	Method   []byte
+	Path     []byte // as it came, percent-encoding and all; begins with /
+	RawQuery []byte // what follows ?
+
+	// Headers that come at most once.
 	Host          []byte
 	Origin        []byte
 	Authorization []byte
+
+	// Headers that may come several times: joined by "," and Cookie by "; ".
 	Cookie        []byte
-	Protocols     []byte // Sec-WebSocket-Protocol; several such headers joined by commas
+	Protocols     []byte // Sec-WebSocket-Protocol
+	Forwarded     []byte
+	XForwardedFor []byte
 
 	// What makes it an upgrade.
-	minor      byte // of HTTP/1.x
 	upgrade    []byte
 	connection []byte
 	key        []byte
 	version    []byte
-	seen       uint16 // which headers that may come once have come
+
+	// What is wrong with it, and what is decoded.
+	old      bool // HTTP/1.0
+	absolute bool // the target had a host, which stands in Host
+	body     bool
+	seen     uint8 // the headers that came and may come once
+	scratch  []byte
 }
 
-// Query gives a parameter of the URL, decoded; ok is false where there is none
-// or its encoding is broken. The value is a part of the request where nothing in
-// it is encoded, else a copy.
-func (q *Request) Query(key string) (value []byte, ok bool) {
-	for rest := q.RawQuery; len(rest) > 0; {
-		var pair []byte
-		pair, rest, _ = bytes.Cut(rest, []byte("&"))
-		name, value, _ := bytes.Cut(pair, []byte("="))
-		if string(name) == key {
-			return unescape(value)
-		}
-	}
-	return nil, false
-}
+// maxLines is how many header lines a request may have: browsers behind three
+// proxies send some forty, and joining repeated ones must stay cheap.
+const maxLines = 128
 
-func unescape(b []byte) ([]byte, bool) {
-	if bytes.IndexByte(b, '%') < 0 && bytes.IndexByte(b, '+') < 0 {
-		return b, true
-	}
-	out := make([]byte, 0, len(b))
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '+':
-			out = append(out, ' ')
-		case '%':
-			if i+2 >= len(b) {
-				return nil, false
-			}
-			high, low := unhex(b[i+1]), unhex(b[i+2])
-			if high > 15 || low > 15 {
-				return nil, false
-			}
-			out = append(out, high<<4|low)
-			i += 2
-		default:
-			out = append(out, b[i])
-		}
-	}
-	return out, true
-}
+// Upgrade says whether it asks for WebSocket. Every other request is plain HTTP.
+func (q *Request) Upgrade() bool { return hasToken(q.upgrade, "websocket") }
 
-func unhex(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c|0x20 >= 'a' && c|0x20 <= 'f':
-		return c | 0x20 - 'a' + 10
-	}
-	return 255
-}
-
-// What may be wrong with a request.
-var (
-	rejectLine    = &Reject{Status: 400, Code: "bad_request", Message: "the request line is malformed: GET PATH HTTP/1.1 would be right"}
-	rejectHeader  = &Reject{Status: 400, Code: "bad_request", Message: "a header line is malformed: NAME: VALUE, ended by CR LF, would be right"}
-	rejectTwice   = &Reject{Status: 400, Code: "bad_request", Message: "a header came twice that may come once"}
-	rejectBody    = &Reject{Status: 400, Code: "bad_request", Message: "the request has a body: a GET for an upgrade has none"}
-	rejectHost    = &Reject{Status: 400, Code: "bad_request", Message: "the header Host is missing"}
-	rejectKey     = &Reject{Status: 400, Code: "bad_request", Message: "Sec-WebSocket-Key is not the base64 of 16 bytes"}
-	rejectConn    = &Reject{Status: 400, Code: "bad_request", Message: "the header Connection does not say Upgrade"}
-	rejectVersion = &Reject{Status: 426, Code: "upgrade_required", Message: "this is WebSocket version 13"}
-	rejectPlain   = &Reject{Status: 426, Code: "upgrade_required", Message: "this is a WebSocket server: ask for an upgrade"}
-	rejectHTTP    = &Reject{Status: 505, Code: "bad_request", Message: "an upgrade needs HTTP/1.1"}
-	rejectMethod  = &Reject{Status: 405, Code: "method_not_allowed", Message: "an upgrade is a GET"}
-)
-
-// Headers that may come once, as bits of Request.seen.
-const (
-	seenHost = 1 << iota
-	seenOrigin
-	seenAuthorization
-	seenCookie
-	seenUpgrade
-	seenKey
-	seenVersion
-	seenLength
-)
-
-// parse reads a whole header block, more strictly than RFC 9112 lets a server
-// be lenient: what two programs might read in two ways is refused.
+// parse reads a whole header block, more strictly than RFC 9112 asks a server to
+// be: what two programs might read in two ways is refused.
 func (q *Request) parse(head []byte) *Reject {
-	*q = Request{}
+	*q = Request{scratch: q.scratch[:0]}
 	line, rest, ok := cutLine(head)
-	if !ok || !q.parseLine(line) {
+	if !ok {
 		return rejectLine
 	}
-	for {
+	if reject := q.parseLine(line); reject != nil {
+		return reject
+	}
+	for lines := 0; ; lines++ {
 		line, rest, ok = cutLine(rest)
 		if !ok {
 			return rejectHeader
 		}
+		if lines > maxLines {
+			return rejectLines
+		}
 		if len(line) == 0 {
 			break
 		}
-		if reject := q.header(line); reject != nil {
+		if reject := q.parseHeader(line); reject != nil {
 			return reject
 		}
+	}
+	if len(rest) > 0 {
+		return rejectHeader
 	}
 	return nil
 }
@@ -134,73 +85,117 @@ func cutLine(b []byte) (line, rest []byte, ok bool) {
 	if i < 0 || i+1 >= len(b) || b[i+1] != '\n' {
 		return nil, nil, false
 	}
-	for _, c := range b[:i] {
-		if c < ' ' && c != '\t' || c == 0x7f {
+	line = b[:i]
+	for _, c := range line {
+		if classes[c]&control != 0 {
 			return nil, nil, false
 		}
 	}
-	return b[:i], b[i+2:], true
+	return line, b[i+2:], true
 }
 
-func (q *Request) parseLine(line []byte) bool {
-	method, rest, ok := bytes.Cut(line, []byte(" "))
-	target, version, ok2 := bytes.Cut(rest, []byte(" "))
-	if !ok || !ok2 || !token(method) || len(target) == 0 || target[0] != '/' || len(version) != 8 || string(version[:7]) != "HTTP/1." {
-		return false
+// parseLine reads METHOD TARGET HTTP/1.x.
+func (q *Request) parseLine(line []byte) *Reject {
+	method, rest, _ := bytes.Cut(line, []byte(" "))
+	target, version, ok := bytes.Cut(rest, []byte(" "))
+	if !ok || !all(method, nameChar) || !all(target, targetChar) {
+		return rejectLine
 	}
-	if version[7] != '0' && version[7] != '1' {
-		return false
+	q.Method = method
+	// HTTP/1.2 would be answered as 1.1 (RFC 9110, 2.5).
+	const form = "HTTP/1."
+	switch {
+	case len(version) != len(form)+1 || string(version[:5]) != form[:5] || !digit(version[5]) || version[6] != '.' || !digit(version[7]):
+		return rejectLine
+	case version[5] != '1':
+		return rejectVersionHTTP
 	}
-	for _, c := range target {
-		if c <= ' ' || c >= 0x7f || c == '#' {
-			return false
-		}
+	q.old = version[7] == '0'
+	if target[0] != '/' {
+		return q.parseTarget(target)
 	}
-	q.Method, q.minor = method, version[7]-'0'
 	q.Path, q.RawQuery, _ = bytes.Cut(target, []byte("?"))
-	return true
+	return nil
 }
 
-func (q *Request) header(line []byte) *Reject {
+// parseTarget reads a target in a form that proxies use: an absolute URL, whose
+// host is then the one that counts (RFC 9112, 3.2.2), or * of OPTIONS.
+func (q *Request) parseTarget(target []byte) *Reject {
+	if string(target) == "*" {
+		q.Path = target
+		return nil
+	}
+	scheme, rest, ok := bytes.Cut(target, []byte("://"))
+	if !ok || !fold(scheme, "http") && !fold(scheme, "https") && !fold(scheme, "ws") && !fold(scheme, "wss") {
+		return rejectLine
+	}
+	end := bytes.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	if end == 0 || !all(rest[:end], hostChar) {
+		return rejectLine
+	}
+	q.Host, q.absolute = rest[:end:end], true
+	q.Path, q.RawQuery, _ = bytes.Cut(rest[end:], []byte("?"))
+	if len(q.Path) == 0 {
+		q.Path = []byte("/")
+	}
+	return nil
+}
+
+// parseHeader reads NAME: VALUE.
+func (q *Request) parseHeader(line []byte) *Reject {
 	name, value, ok := bytes.Cut(line, []byte(":"))
-	if !ok || !token(name) {
+	if !ok || !all(name, nameChar) {
 		return rejectHeader
 	}
-	value = bytes.Trim(value, " \t")
-	switch len(name) { // most headers are none of these lengths
+	value = trim(value)
+	switch len(name) { // most headers have none of these lengths
 	case 4:
 		if fold(name, "host") {
-			return q.once(seenHost, &q.Host, value)
+			return q.host(value)
 		}
 	case 6:
 		switch {
 		case fold(name, "origin"):
 			return q.once(seenOrigin, &q.Origin, value)
 		case fold(name, "cookie"):
-			return q.once(seenCookie, &q.Cookie, value)
+			// A proxy between HTTP/2 and 1.1 may have left it in pieces (RFC 9113, 8.2.3).
+			q.Cookie = join(q.Cookie, "; ", value)
 		}
 	case 7:
 		if fold(name, "upgrade") {
-			return q.once(seenUpgrade, &q.upgrade, value)
+			q.upgrade = join(q.upgrade, ",", value)
+		}
+	case 9:
+		if fold(name, "forwarded") {
+			q.Forwarded = join(q.Forwarded, ",", value)
 		}
 	case 10:
 		if fold(name, "connection") {
-			q.connection = join(q.connection, value)
+			q.connection = join(q.connection, ",", value)
 		}
 	case 13:
 		if fold(name, "authorization") {
 			return q.once(seenAuthorization, &q.Authorization, value)
 		}
 	case 14:
-		if fold(name, "content-length") && string(value) != "0" {
-			return rejectBody
+		if fold(name, "content-length") {
+			var length []byte
+			q.body = q.body || string(value) != "0"
+			return q.once(seenLength, &length, value)
+		}
+	case 15:
+		if fold(name, "x-forwarded-for") {
+			q.XForwardedFor = join(q.XForwardedFor, ",", value)
 		}
 	case 17:
 		switch {
 		case fold(name, "sec-websocket-key"):
 			return q.once(seenKey, &q.key, value)
 		case fold(name, "transfer-encoding"):
-			return rejectBody
+			q.body = true
 		}
 	case 21:
 		if fold(name, "sec-websocket-version") {
@@ -208,13 +203,23 @@ func (q *Request) header(line []byte) *Reject {
 		}
 	case 22:
 		if fold(name, "sec-websocket-protocol") {
-			q.Protocols = join(q.Protocols, value)
+			q.Protocols = join(q.Protocols, ",", value)
 		}
 	}
 	return nil
 }
 
-func (q *Request) once(bit uint16, to *[]byte, value []byte) *Reject {
+// Headers that may come once, as bits of Request.seen.
+const (
+	seenHost = 1 << iota
+	seenOrigin
+	seenAuthorization
+	seenKey
+	seenVersion
+	seenLength
+)
+
+func (q *Request) once(bit uint8, to *[]byte, value []byte) *Reject {
 	if q.seen&bit != 0 {
 		return rejectTwice
 	}
@@ -223,77 +228,72 @@ func (q *Request) once(bit uint16, to *[]byte, value []byte) *Reject {
 	return nil
 }
 
-// join joins the values of a header that may come several times.
-func join(a, b []byte) []byte {
-	if len(a) == 0 {
-		return b
+func (q *Request) host(value []byte) *Reject {
+	if len(value) > 0 && !all(value, hostChar) {
+		return rejectHost
 	}
-	return append(append(append(make([]byte, 0, len(a)+len(b)+1), a...), ','), b...)
+	if q.absolute {
+		var ignored []byte
+		return q.once(seenHost, &ignored, value)
+	}
+	return q.once(seenHost, &q.Host, value)
 }
 
-// check says what is wrong with an upgrade (RFC 6455, 4.2.1).
-func (q *Request) check() *Reject {
+// join joins the values of a header that may come several times.
+func join(a []byte, sep string, b []byte) []byte {
+	if a == nil {
+		return b
+	}
+	out := make([]byte, 0, len(a)+len(sep)+len(b))
+	return append(append(append(out, a...), sep...), b...)
+}
+
+// checkPlain says what is wrong with a plain request. HTTP/1.0 is right here: load
+// balancers ask for /healthz with it.
+func (q *Request) checkPlain() *Reject {
 	switch {
-	case q.minor != 1:
-		return rejectHTTP
+	case string(q.Method) != "GET" && string(q.Method) != "HEAD":
+		return rejectMethod
+	case q.Path[0] != '/':
+		return rejectLine
+	case q.body:
+		return rejectBody
+	case !q.old && q.seen&seenHost == 0:
+		return rejectHost
+	}
+	return nil
+}
+
+// checkUpgrade says what is wrong with a request for an upgrade (RFC 6455, 4.2.1).
+func (q *Request) checkUpgrade() *Reject {
+	switch {
+	case q.old:
+		return rejectVersionHTTP
+	case string(q.Method) != "GET":
+		return rejectMethod
+	case q.Path[0] != '/':
+		return rejectLine
+	case q.body:
+		return rejectBody
 	case q.seen&seenHost == 0:
 		return rejectHost
 	case !hasToken(q.connection, "upgrade"):
-		return rejectConn
+		return rejectConnection
 	case string(q.version) != "13":
 		return rejectVersion
 	case !validKey(q.key):
 		return rejectKey
+	case !validEscapes(q.RawQuery):
+		return ErrQuery
 	}
 	return nil
 }
 
 func validKey(key []byte) bool {
-	var b [18]byte
+	var b [18]byte // what 24 characters decode to at most
 	if len(key) != 24 {
 		return false
 	}
-	n, err := base64.StdEncoding.Strict().Decode(b[:], key)
+	n, err := base64.StdEncoding.Decode(b[:], key)
 	return err == nil && n == 16
-}
-
-// token says whether b is a token (RFC 9110, 5.6.2).
-func token(b []byte) bool {
-	for _, c := range b {
-		switch {
-		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9':
-		case bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), c) >= 0:
-		default:
-			return false
-		}
-	}
-	return len(b) > 0
-}
-
-// fold compares ASCII without regard to case; lower is in lower case.
-func fold(b []byte, lower string) bool {
-	if len(b) != len(lower) {
-		return false
-	}
-	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// hasToken says whether a list, separated by commas, has a token.
-func hasToken(list []byte, lower string) bool {
-	for len(list) > 0 {
-		var item []byte
-		item, list, _ = bytes.Cut(list, []byte(","))
-		if fold(bytes.Trim(item, " \t"), lower) {
-			return true
-		}
-	}
-	return false
 }

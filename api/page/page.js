@@ -143,7 +143,8 @@ function showFigures(now) {
   $("dropped").textContent = whole.format(now.dropped);
   $("uptime").textContent = lasting(now.uptime_seconds);
   const seconds = before ? now.uptime_seconds - before.uptime_seconds : 0;
-  if (seconds > 0) { // else the server has started anew
+  if (seconds < 0) gone?.(); // the server was started anew
+  if (seconds > 0) {
     $("delivered").textContent = whole.format(Math.round((now.delivered - before.delivered) / seconds));
     $("published").textContent = whole.format(Math.round((now.published - before.published) / seconds));
   }
@@ -410,7 +411,7 @@ prefersDark.addEventListener("change", showTheme);
   watch();
   for (;;) {
     show();
-    setAway("");
+    if (!demo.dev) setAway("");
     if (demo.dev) tries = await connect(tries);
     else await new Promise((done) => { gone = done; });
     gone = null;
