@@ -60,7 +60,7 @@ var (
 // The ways to be wrong, made once: an error on a loop costs nothing.
 var (
 	errTooLong  = fmt.Errorf("%w: it is too long: at most %d bytes would be right", ErrToken, MaxToken)
-	errForm     = fmt.Errorf("%w: three parts of base64url without padding, joined by dots, the first two of JSON objects, would be right", ErrToken)
+	errForm     = fmt.Errorf("%w: a header, claims and a signature, each in base64url without padding, joined by dots, would be right", ErrToken)
 	errCritical = fmt.Errorf("%w: its header names a critical extension (crit): none would be right", ErrToken)
 
 	errObject    = fmt.Errorf("%w: one JSON object in UTF-8, with each name once, would be right", ErrClaims)

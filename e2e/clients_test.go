@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -107,7 +108,7 @@ func TestClients_NodeWS(t *testing.T) {
 // received by a real browser over WebSocket.
 func TestClients_Chromium(t *testing.T) {
 	s := start(t, "--dev")
-	fmt.Println(strings.TrimSpace(node(t, "browser.js", "http://"+s.admin+"/")))
+	fmt.Println(strings.TrimSpace(node(t, "browser.js", "http://"+s.admin+"/", os.Getenv("ROOST_SCREENSHOT"))))
 	if s.stats("delivered") == 0 {
 		t.Error("nothing was delivered")
 	}

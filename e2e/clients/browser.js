@@ -43,9 +43,9 @@ try {
   for (const s of symbols) assert.ok(changes[s] >= 10, `the price of ${s} changed ${changes[s]} times`);
 
   const number = async (id) => Number((await page.getByTestId(id).textContent()).replace(/[^\d.]/g, ""));
-  await page.waitForFunction(() => /[1-9]/.test(document.querySelector('[data-testid="delivery-rate"]')?.textContent ?? ""));
-  assert.ok((await number("connections")) >= 1, "no connection is shown");
-  assert.ok((await number("delivery-rate")) > 0, "no delivery rate is shown");
+  await page.waitForFunction(() => /[1-9]/.test(document.querySelector('[data-testid="stat-delivery-rate"]')?.textContent ?? ""));
+  assert.ok((await number("stat-connections")) >= 1, "no connection is shown");
+  assert.ok((await number("stat-delivery-rate")) > 0, "no delivery rate is shown");
   if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
   assert.deepEqual(faults, []);
   console.log("ok", JSON.stringify(changes));
