@@ -19,10 +19,11 @@ const (
 	keptFeeds = 64
 )
 
-// A backlog is a room's Data on one loop: 16 bytes while nothing waits.
+// A backlog is a room's Data on one loop: 24 bytes while nothing waits.
 type backlog struct {
-	feed *feed  // what has not gone out to all; nil where nothing waits
-	end  uint32 // the place behind the room's newest byte; places count bytes and wrap around
+	feed  *feed  // what has not gone out to all; nil where nothing waits
+	since uint64 // the sequence when the room came to be here: what is older is not for its members
+	end   uint32 // the place behind the room's newest byte; places count bytes and wrap around
 }
 
 // A feed is what a room's members on one loop have not all got: a short log of
@@ -59,8 +60,8 @@ type skip struct {
 // publication adds a message to its room's feed.
 func (l *loop) publication(p *publication) {
 	r := l.shard.Find(p.room)
-	if r == nil {
-		l.srv.publishBytes.Add(-p.cost) // the last member left meanwhile
+	if r == nil || p.seq <= r.Data.since {
+		l.srv.publishBytes.Add(-p.cost) // those whom it was for have left meanwhile
 		return
 	}
 	f := r.Data.feed
@@ -149,7 +150,7 @@ func (l *loop) visit(f *feed, m *rooms.Member) (messages uint64) {
 	if len(f.skips) > 0 {
 		return l.visitAround(f, m.Slot, from, end, n)
 	}
-	if !l.WriteShared(m.Slot, f.log[from-f.base:end-f.base:end-f.base]) {
+	if !l.WriteShared(m.Slot, f.log[from-f.base:end-f.base]) {
 		return 0
 	}
 	if !f.shared && l.Waiting(m.Slot) > 0 {
@@ -165,13 +166,13 @@ func (l *loop) visitAround(f *feed, s poller.Slot, from, end uint32, n int) uint
 		if k.slot != s || k.from-from >= end-from {
 			continue
 		}
-		if k.from != from && !l.WriteShared(s, f.log[from-f.base:k.from-f.base:k.from-f.base]) {
+		if k.from != from && !l.WriteShared(s, f.log[from-f.base:k.from-f.base]) {
 			return 0
 		}
 		from = k.to
 		n--
 	}
-	if from != end && !l.WriteShared(s, f.log[from-f.base:end-f.base:end-f.base]) {
+	if from != end && !l.WriteShared(s, f.log[from-f.base:end-f.base]) {
 		return 0
 	}
 	f.shared = f.shared || l.Waiting(s) > 0

@@ -36,7 +36,6 @@ type loop struct {
 	scratch   []byte             // for close frames
 
 	// Atomic: read by Stats.
-	rooms      atomic.Int64
 	tableBytes atomic.Int64
 	received   atomic.Uint64
 	delivered  atomic.Uint64
@@ -233,14 +232,20 @@ func (l *loop) join(s poller.Slot, ses *session, room string) {
 	if r := l.shard.Find(room); r != nil {
 		at = r.Data.end
 	}
-	head, _, first, ok := l.shard.Join(ses.seats, room, s, at)
+	head, r, first, ok := l.shard.Join(ses.seats, room, s, at)
 	if !ok {
 		return
 	}
 	ses.seats = head
+	if f := r.Data.feed; f != nil {
+		f.todo++ // the sweep passes this seat, too, on its way to those who lack something
+	}
 	if first {
 		l.srv.directory.Add(room, l.Index())
-		l.rooms.Add(1)
+		// What is published from here on reaches this loop. What was posted to it
+		// before, for members who have left, must not reach the new ones: what came
+		// between was not posted, and they would see a gap.
+		r.Data.since = l.srv.sequence.Load()
 	}
 }
 
@@ -265,7 +270,6 @@ func (l *loop) unseat(_ poller.Slot, ses *session) {
 func (l *loop) left(r *rooms.Room[backlog], emptied bool) {
 	if emptied {
 		l.srv.directory.Remove(r.Name, l.Index())
-		l.rooms.Add(-1)
 		l.abandon(r)
 	}
 }

@@ -51,8 +51,9 @@ type publication struct {
 	room    string
 	frame   []byte
 	exclude ConnID
-	at      int64 // nanoseconds since the group began
-	cost    int64 // what it counts for in Server.publishBytes, for each loop
+	at      int64  // nanoseconds since the group began
+	cost    int64  // what it counts for in Server.publishBytes, for each loop
+	seq     uint64 // ascends with the offsets of a room
 
 	srv *Server
 }
@@ -118,6 +119,7 @@ func (s *Server) publish(room string, frame []byte, exclude ConnID) (Position, e
 // Deliver posts the publication to each loop that has members of its room. The
 // broker calls it while it holds the room, so that all loops see one order.
 func (p *publication) Deliver(Position) {
+	p.seq = p.srv.sequence.Add(1) // before the Directory is asked: see loop.join
 	for set := p.srv.directory.Loops(p.room); set != 0; set &= set - 1 {
 		l := p.srv.loops[lowest(set)]
 		p.srv.publishBytes.Add(p.cost)

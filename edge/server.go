@@ -38,6 +38,7 @@ type Server struct {
 	publishBytes atomic.Int64 // published, and not yet gone out to all
 	readBytes    atomic.Int64 // of messages that have not arrived whole
 	published    atomic.Uint64
+	sequence     atomic.Uint64 // of the last publication
 	draining     atomic.Bool
 	running      atomic.Bool
 

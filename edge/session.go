@@ -45,7 +45,6 @@ type side struct {
 	reader  *protocol.Reader // of a message; nil where there is none
 	since   uint32           // the second in which it began
 	held    int              // bytes that it counts for in Server.readBytes
-	verdict *verdict         // of a parked request
 }
 
 // hold makes sure that s has a side.

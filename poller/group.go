@@ -76,9 +76,6 @@ type Group struct {
 	outbox   atomic.Int64  // bytes that wait for slow readers
 	highest  atomic.Uint32 // the highest slot that a connection ever had
 	pauseLog atomic.Int64  // when a pause was last logged, in seconds since began
-
-	// Guarded by once.
-	once sync.Once
 }
 
 // NewGroup opens the listeners and makes the loops. Connections are accepted

@@ -42,11 +42,11 @@ type Reader struct {
 	inside bool // its header is done and its payload is not
 	nhead  uint8
 	head   [maxHeader]byte // what came of its header, where that is torn: nhead bytes
+	op     Op              // of the message that it is a part of; 0 where there is none
 	frame  header
 	got    int // bytes of its payload so far
 
 	// The message and the control frame under way, and what was given out last.
-	op      Op      // of the message; 0 where there is none
 	checked int     // how much of message is known to be UTF-8
 	message *buffer // its payload so far
 	control *buffer // payload of a torn control frame

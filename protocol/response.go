@@ -60,7 +60,7 @@ func AppendReject(dst []byte, r *Reject) []byte {
 	case 401:
 		dst = append(dst, "WWW-Authenticate: Bearer\r\n"...)
 	case 405:
-		dst = append(dst, "Allow: GET, HEAD\r\n"...)
+		dst = append(dst, "Allow: GET\r\n"...)
 	}
 	var room [512]byte
 	body := append(room[:0], `{"error":`...)

@@ -1,6 +1,7 @@
-"use strict";
 // The page of roost: figures of the server by polling, and in the demo a ticker
 // by WebSocket. All that comes from outside is shown as text, never as markup.
+
+import { addCard, begin, quiet, redraw, takeCount, takeQuote } from "/ticker.js";
 
 const $ = (id) => document.getElementById(id);
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -69,7 +70,7 @@ let unlocked = null; // ends the wait for a secret
 function lock(text) {
   $("lock").hidden = false;
   $("lock-text").textContent = text;
-  for (const id of ["stats", "ticker-section", "demo", "hint"]) $(id).hidden = true;
+  for (const id of ["stats", "ticker-section", "demo", "hint", "links"]) $(id).hidden = true;
   setState("locked", "Locked");
   setAway("");
   $("secret").focus();
@@ -122,7 +123,7 @@ function show() {
   $("stats").hidden = false;
   $("hint").hidden = demo.dev;
   $("ticker-section").hidden = $("demo").hidden = !demo.dev;
-  for (const link of document.querySelectorAll("footer a[href='/metrics'], footer a[href='/v1/stats']")) link.hidden = secret !== "";
+  $("links").hidden = secret !== ""; // a link cannot bring it
   if (!demo.dev) return;
   for (const symbol of demo.symbols) addCard(symbol);
   if (!$("room").value) $("room").value = demo.lobby;
@@ -134,7 +135,6 @@ function show() {
 // ---- Figures ----
 
 const whole = new Intl.NumberFormat("en");
-const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 let before = null;
 
 function showFigures(now) {
@@ -178,112 +178,11 @@ async function watch() {
   }
 }
 
-// ---- Ticker ----
-
-const kept = 200; // prices of each symbol: 20 seconds
-const cards = new Map();
-let received = 0, lastTick = 0, paused = false, dirty = false;
-
-function addCard(symbol) {
-  if (cards.has(symbol)) return;
-  const item = $("card").content.firstElementChild.cloneNode(true);
-  item.dataset.testid = "card-" + symbol;
-  const part = (selector, name) => {
-    const element = item.querySelector(selector);
-    element.dataset.testid = name + "-" + symbol;
-    return element;
-  };
-  item.querySelector("h3").textContent = symbol;
-  cards.set(symbol, { price: part(".price", "price"), change: part(".change", "change"), canvas: part("canvas", "spark"), prices: [], quote: null, fresh: false });
-  $("ticker").append(item);
-}
-
-// takeQuote says whether a message is one of the feed.
-function takeQuote(text) {
-  let quote;
-  try { quote = JSON.parse(text); } catch { return false; }
-  const card = cards.get(quote?.symbol);
-  if (!card || !Number.isFinite(quote.price) || !Number.isFinite(quote.open)) return false;
-  lastTick = performance.now();
-  received++;
-  if (paused) return true;
-  card.quote = quote;
-  card.prices.push(quote.price);
-  if (card.prices.length > kept) card.prices.shift();
-  card.fresh = true;
-  draw();
-  return true;
-}
-
-// draw draws what has changed, once for each frame of the screen.
-function draw() {
-  if (dirty) return;
-  dirty = true;
-  requestAnimationFrame(() => {
-    dirty = false;
-    const style = getComputedStyle(document.documentElement);
-    for (const card of cards.values()) if (card.fresh) drawCard(card, style);
-  });
-}
-
-function drawCard(card, style) {
-  card.fresh = false;
-  const { price, open } = card.quote;
-  const percent = (price - open) / open * 100;
-  const way = Math.abs(percent) < 0.005 ? "even" : percent > 0 ? "up" : "down";
-  card.price.textContent = money.format(price);
-  card.change.dataset.way = way;
-  card.change.textContent = (way === "up" ? "▲ +" : way === "down" ? "▼ −" : "") + money.format(Math.abs(percent)) + " %";
-  spark(card.canvas, card.prices, open, style.getPropertyValue(way === "down" ? "--down" : way === "up" ? "--up" : "--soft"), style.getPropertyValue("--line"));
-}
-
-// spark draws the line of prices, with a dashed one where they began.
-function spark(canvas, prices, open, color, faint) {
-  const ratio = devicePixelRatio || 1, w = canvas.clientWidth, h = canvas.clientHeight;
-  if (canvas.width !== Math.round(w * ratio) || canvas.height !== Math.round(h * ratio)) {
-    canvas.width = Math.round(w * ratio);
-    canvas.height = Math.round(h * ratio);
-  }
-  const g = canvas.getContext("2d");
-  g.setTransform(ratio, 0, 0, ratio, 0, 0);
-  g.clearRect(0, 0, w, h);
-  let low = Math.min(...prices), high = Math.max(...prices);
-  const least = open * 0.002; // a calm minute must not look like a storm
-  if (high - low < least) { const middle = (high + low) / 2; low = middle - least / 2; high = middle + least / 2; }
-  const x = (i) => (w - 10) * (i + kept - prices.length) / (kept - 1);
-  const y = (v) => h - 10 - (h - 18) * (v - low) / (high - low);
-  if (open >= low && open <= high) {
-    g.strokeStyle = faint; g.lineWidth = 1; g.setLineDash([3, 4]);
-    g.beginPath(); g.moveTo(0, y(open)); g.lineTo(w, y(open)); g.stroke();
-    g.setLineDash([]);
-  }
-  g.beginPath();
-  prices.forEach((v, i) => (i ? g.lineTo(x(i), y(v)) : g.moveTo(x(i), y(v))));
-  g.strokeStyle = color; g.lineWidth = 1.8; g.lineJoin = "round";
-  g.stroke();
-  const last = prices.length - 1;
-  g.lineTo(x(last), h); g.lineTo(x(0), h); g.closePath();
-  g.globalAlpha = 0.12; g.fillStyle = color; g.fill(); g.globalAlpha = 1;
-  g.beginPath(); g.arc(x(last), y(prices[last]), 3, 0, 7); g.fill();
-}
-
-function redraw() {
-  for (const card of cards.values()) card.fresh = card.quote !== null;
-  draw();
-}
-addEventListener("resize", redraw);
-
-$("pause").addEventListener("click", () => {
-  paused = !paused;
-  $("pause").textContent = paused ? "Go on" : "Pause";
-  $("pause").setAttribute("aria-pressed", String(paused));
-});
-
 setInterval(() => {
-  $("rate").textContent = whole.format(received);
-  received = 0;
-  if ($("state").dataset.state === "live" && demo?.dev && performance.now() - lastTick > 3000) setState("stalled", "Connected, no prices");
-  else if ($("state").dataset.state === "stalled" && performance.now() - lastTick < 3000) setState("live", "Live");
+  $("rate").textContent = whole.format(takeCount());
+  const state = $("state").dataset.state;
+  if (state === "live" && demo?.dev && quiet() > 3000) setState("stalled", "Connected, no prices");
+  else if (state === "stalled" && quiet() < 3000) setState("live", "Live");
 }, 1000);
 
 // ---- Messages ----
@@ -315,7 +214,8 @@ function talk() {
     const socket = new WebSocket(address());
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      opened = lastTick = performance.now();
+      opened = performance.now();
+      begin();
       setState("live", "Live");
       setAway("");
     };
