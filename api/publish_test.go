@@ -168,3 +168,14 @@ func TestPublish_BodyCutShort(t *testing.T) {
 	}
 	rec.want(t)
 }
+
+// Publishing is cheap: what it takes does not grow with the message. The pools
+// may be emptied while it is measured; so the bound is not tight.
+func TestPublish_Allocations(t *testing.T) {
+	for _, size := range []int{128, 60_000} {
+		run := handlerRun(t, Config{Secret: "s3cret"}, "/v1/rooms/ticker.NORD/publish", strings.Repeat("x", size))
+		if n := testing.AllocsPerRun(500, run); n > 4 {
+			t.Errorf("%d bytes: %v allocations", size, n)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -144,7 +143,7 @@ func TestService_Health(t *testing.T) {
 }
 
 func TestService_Panic(t *testing.T) {
-	var log bytes.Buffer
+	var log lockedBuffer
 	rec := &recorder{broken: true}
 	s := serve(t, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, rec)
 	for range 2 {

@@ -78,18 +78,28 @@ func (c Config) withDefaults() Config {
 
 // DefaultMaxConnections is the limit on open files less a reserve for all that
 // is not a client's connection: listeners, the API, and connections that are
-// told that the server is full.
+// told that the server is full. A Server holds no more, whatever is asked for:
+// else the API would die with the clients' port.
 func DefaultMaxConnections() int {
-	var lim unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil {
-		return 512
-	}
-	n := int(min(lim.Cur, poller.MaxSlots))
+	n := openFiles()
 	return max(n-reserve(n), 1)
 }
 
+// openFiles is how many descriptors the process may have.
+func openFiles() int {
+	var lim unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil {
+		return 1024
+	}
+	return int(min(lim.Cur, poller.MaxSlots))
+}
+
 // reserve is how many of n descriptors are kept back.
-func reserve(n int) int { return min(512, n/4) }
+func reserve(n int) int { return max(min(512, n/4), min(32, n/2)) }
+
+// overflow is how many connections past the limit may ask and be told so: half
+// of the reserve.
+func overflow() int { return reserve(openFiles()) / 2 }
 
 // A FieldError says what is wrong with one field of a Config.
 type FieldError struct {

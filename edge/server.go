@@ -54,6 +54,10 @@ func New(cfg Config, handler Handler) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
+	if most := DefaultMaxConnections(); cfg.MaxConnections > most {
+		cfg.Logger.Warn("the limit on open files allows fewer connections than are asked for", "asked", cfg.MaxConnections, "connections", most)
+		cfg.MaxConnections = most
+	}
 	origins, err := auth.NewOrigins(cfg.Origins)
 	if err != nil {
 		return nil, err // Validate has looked
@@ -68,7 +72,7 @@ func New(cfg Config, handler Handler) (*Server, error) {
 	s.verifiers = newVerifiers(s)
 	var failed error
 	s.group, err = poller.NewGroup(poller.Config{
-		Listen: cfg.Listen, Loops: cfg.Loops, MaxOpen: cfg.MaxConnections + overflow(cfg.MaxConnections),
+		Listen: cfg.Listen, Loops: cfg.Loops, MaxOpen: cfg.MaxConnections + overflow(),
 		Refusal: protocol.AppendReject(nil, rejectFull),
 		Outbox:  cfg.Outbox, OutboxMemory: cfg.OutboxMemory, Logger: cfg.Logger,
 		New: func(pl *poller.Loop) (poller.Handler, poller.Worker) {
@@ -92,9 +96,6 @@ func New(cfg Config, handler Handler) (*Server, error) {
 	}
 	return s, nil
 }
-
-// overflow is how many connections past the limit may be told so in peace.
-func overflow(limit int) int { return max(min(limit/4, 256), 16) }
 
 func defaultVerifiers() int { return runtime.GOMAXPROCS(0) }
 

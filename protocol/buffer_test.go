@@ -76,6 +76,31 @@ func TestReader_Next_SmallFragmentsAreLinear(t *testing.T) {
 	}
 }
 
+// A message's last frame makes room for what it brings, not for twice as much.
+func TestReader_Buffered_LastFrameIsKnown(t *testing.T) {
+	const n = 100_000
+	in := frame(bin, strings.Repeat("x", n))
+	r := &Reader{Limit: 1 << 20}
+	r.Next([]byte(in[:60_000]))
+	if m, _, err := r.Next([]byte(in[60_000:])); err != nil || len(m.Payload) != n || r.Buffered() > n+headroom {
+		t.Errorf("%d bytes hold %d, %v", len(m.Payload), r.Buffered(), err)
+	}
+}
+
+// What was given out is given back with the next call, also by the short way.
+func TestReader_Buffered_AfterMessage(t *testing.T) {
+	for _, next := range []string{"", frame(text, "x"), frame(ping, ""), "\x81", frame(text, strings.Repeat("x", 200))} {
+		r := &Reader{Limit: 1 << 20}
+		readAll(t, r, frame(textPart, "a")+frame(cont, "b"))
+		if r.Buffered() == 0 {
+			t.Fatal("the message is kept nowhere")
+		}
+		if r.Next([]byte(next)); r.Buffered() > 1 {
+			t.Errorf("%d bytes kept after %x", r.Buffered(), next)
+		}
+	}
+}
+
 func TestBuffer_Sizes(t *testing.T) {
 	for _, n := range []int{headroom, 511, 512, 513, 4096, 65536, headroom + 65536, 73728, 73729, 1 << 20} {
 		b := newBuffer(n)

@@ -65,7 +65,6 @@ func (h *Handshaker) Request() *Request { return &h.request }
 // call with the same block.
 func (h *Handshaker) Handshake(head []byte) Outcome {
 	q := &h.request
-	h.decision = Decision{}
 	h.wire.out = h.wire.out[:0]
 	if reject := q.parse(head); reject != nil {
 		return h.reject(reject)

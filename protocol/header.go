@@ -7,6 +7,7 @@ const (
 	shortHeader = 6    // its shortest
 	masked      = 0x80 // the bit that says so, in a header's second byte
 	final       = 0x80 // FIN, in its first byte
+	controlBit  = 0x08 // the bit of its opcode that control frames have
 )
 
 // A header is that of a client's frame.

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/binary"
 	"math"
 	"unicode/utf8"
 
@@ -84,13 +85,21 @@ func (r *Reader) Reset() {
 // be used otherwise until they are done with. It is not kept. An error is a
 // *CloseError, and every later call gives it again, until Reset.
 func (r *Reader) Next(in []byte) (m Message, rest []byte, err error) {
-	// Nearly all that clients send is one short, whole, final frame at a time.
-	if !r.busy && len(in) >= shortHeader {
-		n := int(in[1]) - masked
-		end := shortHeader + n
-		if n >= 0 && n <= maxControl && n <= r.Limit && end <= len(in) && finalFrame(in[0]) {
-			payload := in[shortHeader:end:end]
-			ws.Cipher(payload, [4]byte(in[2:]), 0)
+	// Nearly all that clients send is one whole, final frame at a time, of less than
+	// 64 KiB.
+	if !r.busy && len(in) >= shortHeader && finalFrame(in[0]) {
+		n, size := int(in[1])-masked, shortHeader
+		if n == 126 && len(in) >= shortHeader+2 && in[0]&controlBit == 0 {
+			if n, size = int(binary.BigEndian.Uint16(in[2:])), shortHeader+2; n <= maxControl {
+				n = -1 // a length that could be shorter
+			}
+		} else if n > maxControl {
+			n = -1
+		}
+		end := size + n
+		if n >= 0 && n <= r.Limit && end <= len(in) {
+			payload := in[size:end:end]
+			ws.Cipher(payload, [4]byte(in[size-4:]), 0)
 			op := Op(in[0] & 15)
 			if op == OpText && !utf8.Valid(payload) {
 				return r.fail(errText)

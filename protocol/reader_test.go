@@ -320,7 +320,6 @@ func TestReader_Idle(t *testing.T) {
 			t.Fatalf("idle %v after %x", r.Idle(), c.in)
 		}
 	}
-	r.Next(nil)
 	if r.Buffered() != 0 || r.busy {
 		t.Errorf("%d bytes kept while idle", r.Buffered())
 	}

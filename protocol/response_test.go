@@ -22,6 +22,9 @@ func TestAppendReject(t *testing.T) {
 		{Reject{Status: 503, Code: "unavailable", Message: "full", RetryAfter: -1}, 503, "Retry-After", ""},
 		{Reject{Status: 418, Code: "teapot", Message: "no phrase of its own"}, 418, "", ""},
 		{Reject{Status: 404, Code: "x", Message: "quotes \" and \\ and\r\nlines\x00 and \xff and é <>&"}, 404, "", ""},
+		{Reject{Status: 404, Code: "x", Message: "a \" alone"}, 404, "", ""},
+		{Reject{Status: 404, Code: "x", Message: "a \\ alone"}, 404, "", ""},
+		{Reject{Status: 404, Code: "a\"b", Message: "tab \t alone"}, 404, "", ""},
 		{Reject{Status: 400, Code: "x", Message: strings.Repeat("long ", 300)}, 400, "", ""},
 		{Reject{Status: 0}, 500, "", ""}, {Reject{Status: -5}, 500, "", ""}, {Reject{Status: 101}, 500, "", ""}, {Reject{Status: 302}, 500, "", ""}, {Reject{Status: 12345}, 500, "", ""},
 	} {
