@@ -240,7 +240,7 @@ func TestInJSON(t *testing.T) {
 	w := httptest.NewRecorder()
 	inJSON(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
-		http.Error(w, "it is \"out\" of order "+strings.Repeat("x", 1000), 503)
+		http.Error(w, "it is \"out\" of order "+strings.Repeat("x", 1000), http.StatusServiceUnavailable)
 	})(w, nil)
 	r := reply{w.Result(), w.Body.String()}
 	r.Request = httptest.NewRequest("GET", "/", nil)

@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/roostws/roost/protocol"
 )
 
 // begin opens connection i, which is free.
@@ -147,15 +149,15 @@ func (e *engine) keep(i int, b []byte, owned bool) {
 func (e *engine) frame(i int, f frame) bool {
 	c := &e.conns[i]
 	switch f.op {
-	case opPing:
-		e.scratch = appendMasked(e.scratch[:0], opPong, f.payload)
+	case protocol.OpPing:
+		e.scratch = appendMasked(e.scratch[:0], protocol.OpPong, f.payload)
 		e.send(i, e.scratch)
 		return c.state != free
-	case opPong:
+	case protocol.OpPong:
 		return true
-	case opClose:
+	case protocol.OpClose:
 		if c.state == open {
-			e.scratch = appendMasked(e.scratch[:0], opClose, f.payload[:min(len(f.payload), 2)])
+			e.scratch = appendMasked(e.scratch[:0], protocol.OpClose, f.payload[:min(len(f.payload), 2)])
 			_, _ = write(c.fd, e.scratch)
 		}
 		e.drop(i, closeWords(f.payload))
@@ -166,7 +168,7 @@ func (e *engine) frame(i int, f frame) bool {
 	}
 	parts, begun := e.parts[int32(i)]
 	switch {
-	case (f.op == opContinuation) != begun:
+	case (f.op == protocol.OpContinuation) != begun:
 		e.drop(i, "the server sent fragments out of order")
 		return false
 	case f.fin && !begun:
@@ -230,7 +232,7 @@ func (e *engine) hangUp(i int) {
 	c := &e.conns[i]
 	c.state, c.since = closing, e.clock
 	e.live--
-	e.scratch = appendMasked(e.scratch[:0], opClose, []byte{1000 >> 8, 1000 & 0xff})
+	e.scratch = appendMasked(e.scratch[:0], protocol.OpClose, []byte{1000 >> 8, 1000 & 0xff})
 	e.send(i, e.scratch)
 }
 

@@ -3,6 +3,8 @@ package bench
 import (
 	"context"
 	"time"
+
+	"github.com/roostws/roost/protocol"
 )
 
 // echoing: each connection has one message under way, and sends the next when it is back.
@@ -57,7 +59,7 @@ func (l *echoing) next(i int) {
 	c.since = now()
 	l.away++
 	l.plain = appendPayload(l.plain[:0], stamp{l.run, c.next, c.since}, l.o.Size)
-	l.scratch = appendMasked(l.scratch[:0], opText, l.plain)
+	l.scratch = appendMasked(l.scratch[:0], protocol.OpText, l.plain)
 	l.send(i, l.scratch)
 }
 

@@ -3,16 +3,8 @@ package bench
 import (
 	"encoding/binary"
 	"errors"
-)
 
-// Opcodes of RFC 6455, section 5.2.
-const (
-	opContinuation = 0
-	opText         = 1
-	opBinary       = 2
-	opClose        = 8
-	opPing         = 9
-	opPong         = 10
+	"github.com/roostws/roost/protocol"
 )
 
 // maxFrame leaves a server room to wrap a message of maxSize.
@@ -22,12 +14,12 @@ const maxFrame = maxSize + 64<<10
 // The server's part is package protocol, which refuses these.
 type frame struct {
 	payload []byte // a part of what was parsed
-	op      byte
+	op      protocol.Op
 	fin     bool
 }
 
 // maskKey is the same for all: what matters is that servers have to unmask.
-const maskKey = 0x6b8e2d51
+var maskKey = [4]byte{0x6b, 0x8e, 0x2d, 0x51}
 
 var (
 	errMasked   = errors.New("the server sent a masked frame")
@@ -41,9 +33,9 @@ func nextFrame(b []byte) (f frame, rest []byte, ok bool, err error) {
 	if len(b) < 2 {
 		return f, b, false, nil
 	}
-	f.op, f.fin = b[0]&15, b[0]&0x80 != 0
+	f.op, f.fin = protocol.Op(b[0]&15), b[0]&0x80 != 0
 	switch {
-	case b[0]&0x70 != 0, f.op > opPong, f.op > opBinary && f.op < opClose:
+	case b[0]&0x70 != 0, f.op > protocol.OpPong, f.op > protocol.OpBinary && f.op < protocol.OpClose:
 		return f, b, false, errReserved
 	case b[1]&0x80 != 0:
 		return f, b, false, errMasked
@@ -73,22 +65,6 @@ func nextFrame(b []byte) (f frame, rest []byte, ok bool, err error) {
 }
 
 // appendMasked appends a client's frame. Neither slice is kept.
-func appendMasked(dst []byte, op byte, payload []byte) []byte {
-	switch n := len(payload); {
-	case n < 126:
-		dst = append(dst, 0x80|op, 0x80|byte(n))
-	case n <= 0xffff:
-		dst = append(dst, 0x80|op, 0x80|126, byte(n>>8), byte(n))
-	default:
-		dst = binary.BigEndian.AppendUint64(append(dst, 0x80|op, 0x80|127), uint64(n))
-	}
-	dst = binary.BigEndian.AppendUint32(dst, maskKey)
-	at := len(dst)
-	dst = append(dst, payload...)
-	var key [4]byte
-	binary.BigEndian.PutUint32(key[:], maskKey)
-	for i := range payload {
-		dst[at+i] ^= key[i&3]
-	}
-	return dst
+func appendMasked(dst []byte, op protocol.Op, payload []byte) []byte {
+	return protocol.AppendMaskedFrame(dst, op, payload, maskKey)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"github.com/roostws/roost/protocol"
 )
 
 func TestFrame_Next_Refuses(t *testing.T) {
@@ -28,7 +30,7 @@ func FuzzMasked_RoundTrip(f *testing.F) {
 	f.Add([]byte("x"), 70000)
 	f.Fuzz(func(t *testing.T, b []byte, more int) {
 		b = append(b, make([]byte, max(more, 0)%100000)...)
-		wire := appendMasked([]byte("head"), opBinary, b)
+		wire := appendMasked([]byte("head"), protocol.OpBinary, b)
 		wire = wire[4:]
 		wire[1] &= 127 // as if a server's: then the key is the payload's first four bytes
 		n := 2
@@ -47,7 +49,7 @@ func FuzzMasked_RoundTrip(f *testing.F) {
 		}
 		copy(wire[n:], b)
 		frame, rest, ok, err := nextFrame(wire[:n+len(b)])
-		if err != nil || !ok || len(rest) != 0 || !frame.fin || frame.op != opBinary || !bytes.Equal(frame.payload, b) {
+		if err != nil || !ok || len(rest) != 0 || !frame.fin || frame.op != protocol.OpBinary || !bytes.Equal(frame.payload, b) {
 			t.Fatalf("%v, %v, %d left", ok, err, len(rest))
 		}
 	})

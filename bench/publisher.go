@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/roostws/roost/protocol"
 )
 
 // publisher sends messages to a room. publish returns when the server has taken
@@ -172,7 +174,7 @@ func (p *wsPublisher) publish(_ context.Context, body []byte) error {
 		return p.gone
 	}
 	e := p.engine
-	e.scratch = appendMasked(e.scratch[:0], opText, body)
+	e.scratch = appendMasked(e.scratch[:0], protocol.OpText, body)
 	e.send(0, e.scratch)
 	return nil
 }

@@ -54,10 +54,7 @@ func New(cfg Config, handler Handler) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	if most := DefaultMaxConnections(); cfg.MaxConnections > most {
-		cfg.Logger.Warn("the limit on open files allows fewer connections than are asked for", "asked", cfg.MaxConnections, "connections", most)
-		cfg.MaxConnections = most
-	}
+	cfg.MaxConnections = min(cfg.MaxConnections, DefaultMaxConnections())
 	origins, err := auth.NewOrigins(cfg.Origins)
 	if err != nil {
 		return nil, err // Validate has looked

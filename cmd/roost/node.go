@@ -84,7 +84,8 @@ func dialable(asked string, bound net.Addr) string {
 
 // logStart says what is in force, and what will not go as asked.
 func (n *node) logStart(files uint64) {
-	conns := cmp.Or(int(n.cfg.MaxConnections), edge.DefaultMaxConnections())
+	most := edge.DefaultMaxConnections()
+	asked := cmp.Or(int(n.cfg.MaxConnections), most)
 	var listen []string
 	for _, a := range n.server.Addrs() {
 		listen = append(listen, a.String())
@@ -92,10 +93,10 @@ func (n *node) logStart(files uint64) {
 	b := thisBuild()
 	n.log.Info("serving", "listen", strings.Join(listen, ","), "admin", n.admin.listener.Addr().String(),
 		"auth", string(n.cfg.Auth), "loops", cmp.Or(int(n.cfg.Loops), poller.DefaultLoops()),
-		"max_connections", conns, "open_files", files, "version", b.version, "pid", os.Getpid())
-	if uint64(conns) > files {
-		n.log.Warn("more connections are allowed than files may be open: the system will refuse the rest; raise the limit (ulimit -n, LimitNOFILE of systemd)",
-			"max_connections", conns, "open_files", files)
+		"max_connections", min(asked, most), "open_files", files, "version", b.version, "pid", os.Getpid())
+	if asked > most {
+		n.log.Warn("the limit on open files allows fewer connections than are asked for: raise it (ulimit -n, LimitNOFILE of systemd)",
+			"asked", asked, "max_connections", most, "open_files", files)
 	}
 }
 
