@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,35 @@ func TestPublish_BodyCutShort(t *testing.T) {
 		if r.StatusCode != 400 {
 			t.Errorf("status %d, want 400", r.StatusCode)
 		}
+	}
+	rec.want(t)
+}
+
+// A body that does not come is given up, and its sender is told.
+func TestPublish_BodyTooSlow(t *testing.T) {
+	rec := &recorder{}
+	h, err := New(Config{}, rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ReadTimeout = 100 * time.Millisecond
+	s.Start()
+	defer s.Close()
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	fmt.Fprintf(c, "POST /v1/rooms/r/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhello")
+	r, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("status %d, want 408", r.StatusCode)
 	}
 	rec.want(t)
 }
