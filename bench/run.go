@@ -91,8 +91,10 @@ func (r *runner) spend(s spent) error {
 	return nil
 }
 
-// loopEvery is how long the windows are in which a running load is measured.
-const loopEvery = 100 * time.Millisecond
+// loopEvery is how long the windows are in which a running load is measured. The
+// kernel books a thread's time when it is set aside, or with the next tick of up
+// to 10 ms, and what is under way is spent but not counted: shorter ones err by that.
+const loopEvery = 250 * time.Millisecond
 
 // stretch measures the load as it runs for d, after a warm-up that is not measured.
 func (r *runner) stretch(ctx context.Context, d time.Duration) error {

@@ -103,11 +103,11 @@ func (w *windows) look() {
 	}
 }
 
-// quiet is the 20th percentile of the windows in which something went on.
+// quiet is the 20th percentile of the windows that were at least half as full as the fullest.
 func (w *windows) quiet() float64 {
 	var good []float64
 	for i, v := range w.each {
-		if w.full[i] > w.most/4 {
+		if w.full[i] >= w.most/2 {
 			good = append(good, v)
 		}
 	}

@@ -91,7 +91,7 @@ func (s *Server) tidy(stopped <-chan struct{}) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(time.Second)
+		tick := time.NewTicker(time.Second / 2)
 		defer tick.Stop()
 		var seen, tidied uint64
 		for {

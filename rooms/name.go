@@ -5,7 +5,13 @@ const MaxName = 200
 
 // ValidName says whether a room may be called so: 1 to 200 bytes of
 // A–Z a–z 0–9 . _ - : @ = , ; + ~
-func ValidName(name string) bool {
+func ValidName(name string) bool { return valid(name) }
+
+// ValidNameBytes is ValidName of a name that is not a string yet. It reads name
+// and keeps nothing of it.
+func ValidNameBytes(name []byte) bool { return valid(name) }
+
+func valid[N string | []byte](name N) bool {
 	if len(name) == 0 || len(name) > MaxName {
 		return false
 	}

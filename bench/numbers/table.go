@@ -106,7 +106,7 @@ func median(v []float64) float64 {
 // markdown has the medians, and in brackets the least and the most.
 func (t *table) markdown(machine string, o options) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured on %s; medians of %d rounds, their range in brackets.\n", machine, o.rounds)
+	fmt.Fprintf(&b, "Measured on %s; rounds: %d; medians, and their range in brackets.\n", machine, o.rounds)
 	if o.sizes.scale != 1 {
 		fmt.Fprintf(&b, "All connection counts are times %g.\n", o.sizes.scale)
 	}

@@ -40,7 +40,7 @@ func TestTable_Ratio_WithinRounds(t *testing.T) {
 func TestTable_Markdown(t *testing.T) {
 	got := sample().markdown("a machine", options{rounds: 4, sizes: sizes{scale: 0.5}})
 	for _, want := range []string{
-		"Measured on a machine; medians of 4 rounds",
+		"Measured on a machine; rounds: 4",
 		"times 0.5",
 		"| 210 B (200–220) | – | – | `go run ./bench/numbers --modes idle` |",
 		"| 11.5 µs (10–18) | 11 µs (8–20) | 1.05; 1.25 | `go run ./bench/numbers --modes echo` |",
