@@ -7,32 +7,18 @@ import (
 	"strconv"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
-// claims are the claims of one token. The parser fills in raw before it checks
-// the signature; read takes them apart when that was right.
+// claims are the claims of one token, whose signature is right.
 //
 // They are not decoded into a struct: encoding/json takes a name in any case and
 // the last of several, so that a claim the issuer let a user choose ("Sub") could
 // pass for one it did not.
 type claims struct {
-	jwt.MapClaims // nil: makes it a jwt.Claims; the parser is told not to ask
-
-	raw       []byte // valid JSON without white space
 	id        Identity
 	issuer    string
 	notBefore int64
 	meant     bool // aud is or holds the audience asked for
-}
-
-// UnmarshalJSON keeps a copy of b.
-func (c *claims) UnmarshalJSON(b []byte) error {
-	buf := bytes.NewBuffer(make([]byte, 0, len(b)))
-	err := json.Compact(buf, b)
-	c.raw = buf.Bytes()
-	return err
 }
 
 // Bits of the claims that were seen.
@@ -47,13 +33,19 @@ const (
 	seenInfo
 )
 
-// read takes the claims apart. A claim that is null is one that is not there.
-func (c *claims) read(audience string) error {
-	if len(c.raw) == 0 || c.raw[0] != '{' || !utf8.Valid(c.raw) {
+// read takes the claims apart. Raw is only read, and not kept. A claim that is null
+// is one that is not there.
+func (c *claims) read(raw []byte, audience string) error {
+	buf := bytes.NewBuffer(make([]byte, 0, len(raw)))
+	if json.Compact(buf, raw) != nil {
+		return errForm
+	}
+	raw = buf.Bytes() // valid JSON without white space from here on
+	if raw[0] != '{' || !utf8.Valid(raw) {
 		return errObject
 	}
 	seen, missing := 0, seenSub|seenExp
-	for rest := c.raw[1:]; rest[0] != '}'; {
+	for rest := raw[1:]; rest[0] != '}'; {
 		var name, value []byte
 		name, rest = cut(rest)
 		value, rest = cut(rest[1:]) // after the colon

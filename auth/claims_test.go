@@ -17,7 +17,7 @@ func FuzzClaims(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		c := new(claims)
-		if json.Unmarshal([]byte(s), c) != nil || c.read("push") != nil {
+		if c.read([]byte(s), "push") != nil {
 			return
 		}
 		var all map[string]json.RawMessage

@@ -1,10 +1,12 @@
 package broker
 
 import (
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -18,6 +20,18 @@ type nothing struct{}
 
 func (nothing) Deliver(Position) {}
 
+// publish publishes, or fails the test.
+func publish(t testing.TB, m *Memory, room string, now int64) Position {
+	t.Helper()
+	at, err := m.Publish(room, now, nothing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func name(i int) string { return "room." + strconv.Itoa(i) }
+
 func TestMemory_Publish_Counts(t *testing.T) {
 	m := NewMemory(Config{})
 	var l list
@@ -30,55 +44,179 @@ func TestMemory_Publish_Counts(t *testing.T) {
 			t.Fatalf("the top is %+v", top)
 		}
 	}
-	other, _ := m.Publish("other", 1, &l)
-	if other.Offset != 1 || other.Epoch == l.got[0].Epoch {
+	if other := publish(t, m, "other", 1); other.Offset != 1 || other.Epoch == l.got[0].Epoch {
 		t.Errorf("another room begins at %+v", other)
 	}
-	if _, ok := m.Top("never"); ok {
+	if at, ok := m.Top("never"); ok || at != (Position{}) {
 		t.Error("a room that nobody published to has a top")
 	}
-	if NewMemory(Config{}).prefix == m.prefix {
+	if at := publish(t, NewMemory(Config{}), "r", 1); at.Epoch == l.got[0].Epoch {
 		t.Error("two runs share their epochs")
 	}
 }
 
-// No epoch of a room sees an offset twice or skips one, whatever was dropped.
+// A model of one part: rooms in the order of their last message.
+type model struct {
+	max   int
+	idle  int64
+	order []string // oldest first
+	rooms map[string]struct {
+		at   Position
+		last int64
+	}
+}
+
+func (m *model) forget(room string) {
+	delete(m.rooms, room)
+	for i, r := range m.order {
+		if r == room {
+			m.order = append(m.order[:i:i], m.order[i+1:]...)
+			return
+		}
+	}
+}
+
+func (m *model) tidy(now int64, most int) {
+	for range most {
+		if len(m.order) == 0 || now-m.rooms[m.order[0]].last < m.idle {
+			return
+		}
+		m.forget(m.order[0])
+	}
+}
+
+// Which rooms are known, at which offsets, who was evicted: as the model says.
 func TestMemory_AgainstAModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := NewMemory(Config{MaxRooms: parts * 2, IdleTTL: 100})
-		tops := map[string]Position{}
+		want := model{max: rapid.IntRange(1, 8).Draw(t, "max"), idle: rapid.Int64Range(1, 100).Draw(t, "idle")}
+		want.rooms = map[string]struct {
+			at   Position
+			last int64
+		}{}
+		m := NewMemory(Config{MaxRooms: want.max, IdleTTL: time.Duration(want.idle)})
 		epochs := map[string]bool{}
-		now := int64(0)
-		for range rapid.IntRange(1, 400).Draw(t, "messages") {
-			now += rapid.Int64Range(0, 40).Draw(t, "later")
-			room := "r" + strconv.Itoa(rapid.IntRange(0, 300).Draw(t, "room"))
-			at, _ := m.Publish(room, now, nothing{})
-			switch before := tops[room]; {
-			case at.Epoch == before.Epoch && at.Offset != before.Offset+1:
-				t.Fatalf("%s went from %+v to %+v", room, before, at)
-			case at.Epoch != before.Epoch && (at.Offset != 1 || epochs[at.Epoch]):
-				t.Fatalf("%s has a new epoch at %+v", room, at)
-			}
-			tops[room] = at
-			epochs[at.Epoch] = true
-			if m.Rooms() > parts*2 {
-				t.Fatalf("%d rooms are kept", m.Rooms())
-			}
-		}
+		now, evicted := int64(0), uint64(0)
+		names := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"})
+		t.Repeat(map[string]func(*rapid.T){
+			"wait": func(t *rapid.T) { now += rapid.Int64Range(0, 60).Draw(t, "for") },
+			"tidy": func(t *rapid.T) {
+				m.Tidy(now)
+				want.tidy(now, tidiedAtOnce)
+			},
+			"publish": func(t *rapid.T) {
+				room := names.Draw(t, "room")
+				want.tidy(now, tidiedByPublish)
+				known, ok := want.rooms[room]
+				if !ok && len(want.order) == want.max {
+					want.forget(want.order[0])
+					evicted++
+				}
+				want.forget(room)
+				at, err := m.Publish(room, now, nothing{})
+				if err != nil || at.Offset != known.at.Offset+1 || ok && at.Epoch != known.at.Epoch || !ok && epochs[at.Epoch] {
+					t.Fatalf("%s is at %+v, %v; was at %+v", room, at, err, known.at)
+				}
+				epochs[at.Epoch] = true
+				want.order = append(want.order, room)
+				known.at, known.last = at, now
+				want.rooms[room] = known
+			},
+			"": func(t *rapid.T) {
+				if m.Rooms() != len(want.order) || m.Evicted() != evicted {
+					t.Fatalf("%d rooms and %d evicted, expected %d and %d", m.Rooms(), m.Evicted(), len(want.order), evicted)
+				}
+				for room := range want.rooms {
+					if at, ok := m.Top(room); !ok || at != want.rooms[room].at {
+						t.Fatalf("%s is at %+v, %v; expected %+v", room, at, ok, want.rooms[room].at)
+					}
+				}
+			},
+		})
 	})
 }
 
 func TestMemory_Publish_ForgetsTheIdle(t *testing.T) {
 	m := NewMemory(Config{IdleTTL: time.Second})
 	for i := range 1000 {
-		_, _ = m.Publish("r"+strconv.Itoa(i), 0, nothing{})
+		publish(t, m, name(i), 0)
 	}
-	for i := range 200 {
-		_, _ = m.Publish("busy"+strconv.Itoa(i), int64(2*time.Second), nothing{})
+	at := publish(t, m, name(0), int64(time.Second)-1)
+	if at.Offset != 2 {
+		t.Errorf("before its time a room is at %+v", at)
 	}
-	m.Tidy(int64(2 * time.Second))
-	if m.Rooms() != 200 {
-		t.Errorf("%d rooms are kept, expected 200", m.Rooms())
+	m.Tidy(int64(time.Second) - 1)
+	if m.Rooms() != 1000 {
+		t.Errorf("before their time %d rooms are kept", m.Rooms())
+	}
+	m.Tidy(int64(time.Second))
+	if m.Rooms() != 1 || m.Evicted() != 0 {
+		t.Errorf("%d rooms are kept and %d evicted, expected 1 and 0", m.Rooms(), m.Evicted())
+	}
+	if later := publish(t, m, name(0), int64(2*time.Second)); later.Offset != 1 || later.Epoch == at.Epoch {
+		t.Errorf("after its time a room goes on at %+v", later)
+	}
+}
+
+// Idle rooms go though nobody calls Tidy, and no publish does much for it.
+func TestMemory_Publish_TidiesALittle(t *testing.T) {
+	m := NewMemory(Config{MaxRooms: 100, IdleTTL: time.Second})
+	for i := range 100 {
+		publish(t, m, name(i), 0)
+	}
+	for i := range 50 {
+		publish(t, m, "busy", int64(2*time.Second))
+		if want := 100 - (i+1)*tidiedByPublish + 1; m.Rooms() != want {
+			t.Fatalf("after %d publishes %d rooms are kept, expected %d", i+1, m.Rooms(), want)
+		}
+	}
+	if m.Evicted() != 0 {
+		t.Errorf("%d rooms were evicted", m.Evicted())
+	}
+}
+
+// The clock may be set back: what was published before it was does not hold up the
+// rooms behind it for ever, and a small step drops nothing.
+func TestMemory_Publish_ClockSetBack(t *testing.T) {
+	m := NewMemory(Config{MaxRooms: 100, IdleTTL: time.Second})
+	hour := int64(time.Hour)
+	at := publish(t, m, "a", hour)
+	if again := publish(t, m, "a", hour-int64(time.Second)/2); again.Epoch != at.Epoch || again.Offset != 2 {
+		t.Errorf("after a small step the room is at %+v", again)
+	}
+	publish(t, m, "b", 0)
+	m.Tidy(int64(time.Second))
+	if m.Rooms() != 0 {
+		t.Errorf("%d rooms are kept", m.Rooms())
+	}
+}
+
+// With many locks the number of rooms is passed by the number of locks at most.
+func TestMemory_Publish_MaxRooms(t *testing.T) {
+	const most = manyParts * manyParts
+	m := NewMemory(Config{MaxRooms: most})
+	if len(m.parts) != manyParts {
+		t.Fatalf("%d locks", len(m.parts))
+	}
+	for i := range 5 * most {
+		publish(t, m, name(i), int64(i))
+		if n := m.Rooms(); n > most+manyParts-1 || i >= 2*most && n < most {
+			t.Fatalf("%d rooms are kept after %d, expected %d", n, i+1, most)
+		}
+	}
+	if n := int(m.Evicted()); n != 5*most-m.Rooms() {
+		t.Errorf("%d were evicted, %d of %d are kept", n, m.Rooms(), 5*most)
+	}
+	if _, ok := m.Top(name(5*most - 1)); !ok {
+		t.Error("the newest room is not known")
+	}
+}
+
+func TestConfig_Defaults(t *testing.T) {
+	for _, cfg := range []Config{{}, {MaxRooms: -1, IdleTTL: -1}} {
+		m := NewMemory(cfg)
+		if m.maxRooms != 1<<20 || m.idle != int64(5*time.Minute) {
+			t.Errorf("%+v: %d rooms for %v", cfg, m.maxRooms, time.Duration(m.idle))
+		}
 	}
 }
 
@@ -104,17 +242,120 @@ func TestMemory_Publish_OneOrder(t *testing.T) {
 	}
 }
 
-func TestMemory_Publish_DoesNotAllocate(t *testing.T) {
+// A check is the deliveries of one room. The room guards it.
+type check struct {
+	t      *testing.T
+	before Position
+	epochs map[string]bool
+}
+
+func (c *check) Deliver(at Position) {
+	switch {
+	case at.Epoch == c.before.Epoch && at.Offset == c.before.Offset+1:
+	case at.Epoch != c.before.Epoch && at.Offset == 1 && !c.epochs[at.Epoch]:
+		c.epochs[at.Epoch] = true
+	default:
+		c.t.Errorf("%+v is followed by %+v", c.before, at)
+	}
+	c.before = at
+}
+
+// Publishers, tidiers and evictions at once: each room sees one order, each epoch
+// an offset once.
+func TestMemory_ManyGoroutines(t *testing.T) {
+	for _, most := range []int{20, manyParts * manyParts} {
+		m := NewMemory(Config{MaxRooms: most, IdleTTL: 50})
+		checks := make([]check, 2*most)
+		for i := range checks {
+			checks[i] = check{t: t, epochs: map[string]bool{}}
+		}
+		var wg sync.WaitGroup
+		for g := range 4 {
+			wg.Go(func() {
+				for i := range 20_000 {
+					room := i * (2*g + 1) % len(checks)
+					at, _ := m.Publish(name(room), int64(i), &checks[room])
+					if top, ok := m.Top(name(room)); ok && top.Epoch == at.Epoch && top.Offset < at.Offset {
+						t.Errorf("after %+v the top is %+v", at, top)
+					}
+					if i%500 == 0 {
+						m.Tidy(int64(i))
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if n := m.Rooms(); n > most+manyParts+4 {
+			t.Errorf("%d rooms are kept, expected %d", n, most)
+		}
+		kept := 0
+		for i := range m.parts {
+			kept += len(m.parts[i].rooms)
+		}
+		if kept != m.Rooms() {
+			t.Errorf("%d rooms are counted, %d are there", m.Rooms(), kept)
+		}
+	}
+}
+
+type panics struct{}
+
+func (panics) Deliver(Position) { panic("deliver") }
+
+// A delivery that panics takes its offset with it and leaves the room open.
+func TestMemory_Publish_PanicInDeliver(t *testing.T) {
 	m := NewMemory(Config{})
-	if n := testing.AllocsPerRun(100, func() { _, _ = m.Publish("r", 1, nothing{}) }); n != 0 {
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = m.Publish("r", 1, panics{})
+	}()
+	if at := publish(t, m, "r", 1); at.Offset != 2 {
+		t.Errorf("the next message is at %+v", at)
+	}
+}
+
+func TestMemory_Publish_Allocations(t *testing.T) {
+	m := NewMemory(Config{})
+	publish(t, m, "r", 1)
+	publish(t, m, "s", 1)
+	if n := testing.AllocsPerRun(100, func() {
+		_, _ = m.Publish("r", 1, nothing{})
+		_, _ = m.Publish("s", 1, nothing{})
+		m.Top("r")
+	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
-func BenchmarkMemory_Publish(b *testing.B) {
-	m := NewMemory(Config{})
-	b.ReportAllocs()
-	for b.Loop() {
-		_, _ = m.Publish("r", 1, nothing{})
+func TestMemory_Sizes(t *testing.T) {
+	if n := unsafe.Sizeof(room{}); n != 64 {
+		t.Errorf("a room has %d bytes, expected 64", n)
 	}
+	if n := unsafe.Sizeof(part{}); n != 64 {
+		t.Errorf("a part has %d bytes, expected 64", n)
+	}
+	if raceEnabled {
+		return
+	}
+	const n = 100_000
+	before := heap()
+	m := NewMemory(Config{})
+	for i := range n {
+		publish(t, m, name(i), 1)
+	}
+	each := float64(heap()-before) / n
+	t.Logf("%.0f bytes a room", each)
+	if each > 200 {
+		t.Errorf("%.0f bytes a room, expected at most 200", each)
+	}
+	runtime.KeepAlive(m)
+}
+
+// heap is what is in use of the heap after a collection.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -89,14 +89,11 @@ func (c *Config) edge(o origins, log *slog.Logger) (edge.Config, error) {
 	}
 	errs := flagErrors(o, cfg.Validate())
 	if c.Auth == "jwt" {
-		v, err := auth.NewHMAC(auth.HMACConfig{
-			Secrets:    [][]byte{[]byte(c.JWTSecret)},
-			Algorithms: c.JWTAlgorithms,
-			Issuer:     string(c.JWTIssuer),
-			Audience:   string(c.JWTAudience),
-			Leeway:     time.Duration(c.JWTLeeway),
-			AllowShort: bool(c.Dev),
-		})
+		k := keys{string(c.JWTSecret), c.JWTAlgorithms, string(c.JWTIssuer), string(c.JWTAudience), time.Duration(c.JWTLeeway), bool(c.Dev)}
+		v, err := k.verifier()
+		if err == nil {
+			_, err = k.mint(v, auth.Identity{User: "self-test", Expires: time.Now().Add(time.Minute).Unix()}, time.Now())
+		}
 		if err != nil {
 			errs = append(errs, o.problem("jwt-secret", "%w", err))
 		}
