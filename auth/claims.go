@@ -168,19 +168,21 @@ func seconds(value []byte, round func(float64) float64) (int64, bool) {
 	return n, n >= 0 && n <= maxSeconds
 }
 
-// patterns reads an array of patterns.
+// patterns reads an array of patterns. They are pieces of one string.
 func patterns(value []byte) (Patterns, bool) {
 	if value[0] != '[' {
 		return nil, false
 	}
 	var p Patterns
+	all := string(value)
 	for rest := value[1:]; rest[0] != ']'; {
 		var item []byte
+		at := len(value) - len(rest)
 		item, rest = cut(rest)
 		if rest[0] == ',' {
 			rest = rest[1:]
 		}
-		s, ok := text(item)
+		s, ok := piece(all[at:at+len(item)], item)
 		if !ok || s == "" || len(s) > MaxPattern || len(p) == MaxPatterns {
 			return nil, false
 		}
@@ -219,6 +221,22 @@ func text(value []byte) (s string, ok bool) {
 	if bytes.IndexByte(value, '\\') < 0 {
 		return string(value[1 : len(value)-1]), true
 	}
+	return unquote(value)
+}
+
+// piece is text where the value is at hand as a string, too.
+func piece(s string, value []byte) (string, bool) {
+	if value[0] != '"' {
+		return "", false
+	}
+	if bytes.IndexByte(value, '\\') < 0 {
+		return s[1 : len(s)-1], true
+	}
+	return unquote(value)
+}
+
+// unquote stands alone since its s is on the heap.
+func unquote(value []byte) (s string, ok bool) {
 	err := json.Unmarshal(value, &s)
 	return s, err == nil
 }

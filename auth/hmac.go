@@ -119,8 +119,9 @@ func (h *HMAC) Verify(_ context.Context, token string, now time.Time) (Identity,
 	case !compact(token):
 		return Identity{}, errForm
 	}
-	// Not by the parser of golang-jwt (v5.3.1, parser.go): it reads the claims, at
-	// ten times the cost of the signature, before it knows whose they are.
+	// The parts are golang-jwt's, but not its ParseWithClaims (v5.3.1, parser.go):
+	// that reads all the JSON before it knows whose it is, which made a long forged
+	// token six times as dear.
 	first, last := strings.IndexByte(token, '.'), strings.LastIndexByte(token, '.')
 	method, err := h.method(token[:first])
 	if err != nil {

@@ -1,0 +1,100 @@
+package edge
+
+import (
+	"testing"
+	"time"
+	"unsafe"
+)
+
+func TestSession_Size(t *testing.T) {
+	if n := unsafe.Sizeof(session{}); n != 28 {
+		t.Errorf("a session has %d bytes; an idle connection must cost no more than 28 here", n)
+	}
+	if n := unsafe.Sizeof(backlog{}); n != 24 {
+		t.Errorf("a backlog has %d bytes", n)
+	}
+}
+
+// A publication costs two objects, the frame and the publication itself; its
+// deliveries cost none.
+func TestServer_Publish_Allocations(t *testing.T) {
+	f := serve(t, Config{Loops: 1}, nil)
+	for range 50 {
+		c := f.upgrade("/rooms/r")
+		go func() { // reads all, without the garbage of a client library
+			b := make([]byte, 4096)
+			for {
+				if _, err := c.Conn.Read(b); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	m := Message{Data: []byte("sixteen bytes!!!")}
+	publish := func() {
+		if _, err := f.Publish("r", m); err != nil {
+			t.Fatal(err)
+		}
+		for f.publishBytes.Load() != 0 {
+			time.Sleep(50 * time.Microsecond)
+		}
+	}
+	for range 10 {
+		publish() // logs and lists grow to their working size
+	}
+	if n := testing.AllocsPerRun(200, publish); n > 2 {
+		t.Errorf("%v allocations for a publication to 50 members", n)
+	}
+}
+
+func TestArena_KeepsAndGivesBack(t *testing.T) {
+	a, err := newArena(1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.units.Free()
+	text := func(i int) []byte {
+		b := make([]byte, i*37%(maxString+1))
+		for k := range b {
+			b[k] = byte(i + k)
+		}
+		return b
+	}
+	refs := map[int]ref{}
+	for round := range 5 {
+		for i := range 300 {
+			r, ok := a.put(text(i))
+			if !ok {
+				t.Fatalf("round %d: no room for %d", round, i)
+			}
+			refs[i] = r
+		}
+		for i, r := range refs {
+			if got := a.get(r); string(got) != string(text(i)) {
+				t.Fatalf("round %d: %d became %q", round, i, got)
+			}
+		}
+		top := a.top
+		for i, r := range refs {
+			a.drop(r)
+			delete(refs, i)
+		}
+		if a.used != 0 {
+			t.Fatalf("%d bytes are in use", a.used)
+		}
+		if round > 0 && a.top != top {
+			t.Errorf("round %d: room is not used again", round)
+		}
+	}
+	if _, ok := a.put(make([]byte, maxString+1)); ok {
+		t.Error("a string over the bound is taken")
+	}
+	for i := 0; ; i++ {
+		if _, ok := a.put(make([]byte, maxString)); !ok {
+			break
+		}
+		if i > 1000 {
+			t.Fatal("the arena has no end")
+		}
+	}
+}
