@@ -212,5 +212,5 @@ func (s *service) readyz(w http.ResponseWriter, _ *http.Request) {
 	text(w, "ready\n")
 }
 
-// seconds is a duration as a number in JSON, exact to the millisecond.
-func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1e3 }
+// seconds is a duration as a number in JSON, exact to the microsecond.
+func seconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e6 }

@@ -81,10 +81,12 @@ func (l *loop) publication(p *publication) {
 }
 
 func (l *loop) newFeed(r *rooms.Room[backlog]) *feed {
-	f := new(feed)
+	var f *feed
 	if n := len(l.feeds); n > 0 {
 		f = l.feeds[n-1]
 		l.feeds = l.feeds[:n-1]
+	} else {
+		f = new(feed)
 	}
 	f.room, f.base, f.passed = r, r.Data.end, r.Data.end
 	r.Data.feed = f
