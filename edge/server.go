@@ -89,9 +89,22 @@ func New(cfg Config, handler Handler) (*Server, error) {
 	}
 	if err != nil {
 		s.group.Discard()
+		s.free()
 		return nil, err
 	}
 	return s, nil
+}
+
+// free gives the tables back, once no loop runs any more.
+func (s *Server) free() {
+	if s.sessions != nil {
+		s.sessions.Free()
+	}
+	for _, l := range s.loops {
+		if l.strings != nil {
+			l.strings.units.Free()
+		}
+	}
 }
 
 func defaultVerifiers() int { return runtime.GOMAXPROCS(0) }
@@ -121,6 +134,7 @@ func (s *Server) Run(ctx context.Context) error {
 	err := s.group.Run()
 	close(stopped)
 	<-tidied
+	s.free()
 	return err
 }
 

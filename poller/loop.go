@@ -122,20 +122,24 @@ func (l *Loop) run() error {
 		if err != nil {
 			return fmt.Errorf("wait for events: %w", err)
 		}
-		l.tick()
-		began := l.nano
-		for i := 0; i < n; {
-			i = l.handle(i, n)
-		}
-		l.guard(l.drainInbox)
-		l.guard(l.fireTimers)
-		l.guard(l.workTurn)
-		l.guard(l.tellFull)
-		l.control()
-		l.reap()
-		l.Stats.Turns.Observe(int64(time.Since(l.group.began)) - began)
+		l.turn(n)
+		l.Stats.Turns.Observe(int64(time.Since(l.group.began)) - l.nano)
 	}
 	return nil
+}
+
+// turn serves n events, then all that is not an event.
+func (l *Loop) turn(n int) {
+	l.tick()
+	for i := 0; i < n; {
+		i = l.handle(i, n)
+	}
+	l.guard(l.drainInbox)
+	l.guard(l.fireTimers)
+	l.guard(l.workTurn)
+	l.guard(l.tellFull)
+	l.control()
+	l.reap()
 }
 
 // patience is how long the next wait may take, in milliseconds.

@@ -44,29 +44,20 @@ func newRig(t testing.TB, s *server) *rig {
 	t.Cleanup(func() { _ = c.Close() })
 	r := &rig{Loop: w.l, w: w, peer: c.(*net.TCPConn)}
 	for len(s.ids) == 0 {
-		r.turn(10)
+		r.wait(10)
 	}
 	r.slot = s.ids[0].slot()
 	t.Cleanup(func() { r.Close(r.slot, CauseUser); r.reap() })
 	return r
 }
 
-// turn is one turn of Loop.run, which waits up to ms milliseconds.
-func (r *rig) turn(ms int) {
+// wait is one round of Loop.run, which waits up to ms milliseconds.
+func (r *rig) wait(ms int) {
 	n, err := r.poll.wait(ms)
 	if err != nil {
 		panic(err)
 	}
-	r.tick()
-	for i := 0; i < n; {
-		i = r.handle(i, n)
-	}
-	r.guard(r.drainInbox)
-	r.guard(r.fireTimers)
-	r.guard(r.workTurn)
-	r.guard(r.tellFull)
-	r.control()
-	r.reap()
+	r.turn(n)
 }
 
 func TestLoop_Turn_DoesNotAllocate(t *testing.T) {
@@ -77,20 +68,20 @@ func TestLoop_Turn_DoesNotAllocate(t *testing.T) {
 	for name, f := range map[string]func(){
 		"read, act, write": func() {
 			_, _ = send(r.slotOfPeer(t), msg)
-			r.turn(1000)
+			r.wait(1000)
 			recvAll(r.slotOfPeer(t), back[:len(msg)])
 		},
 		"post, deliver": func() {
 			_ = r.Post(post)
-			r.turn(0)
+			r.wait(0)
 			recvAll(r.slotOfPeer(t), back[:len(msg)])
 		},
 		"timer": func() {
 			r.SetTimer(r.slot, 0)
 			r.wheel.now--
-			r.turn(0)
+			r.wait(0)
 		},
-		"idle turn": func() { r.turn(0) },
+		"idle turn": func() { r.wait(0) },
 	} {
 		f() // lists grow to their working size
 		f()
@@ -131,7 +122,7 @@ func BenchmarkLoop_Echo(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = send(peer, msg)
-		r.turn(1000)
+		r.wait(1000)
 		recvAll(peer, back)
 	}
 }

@@ -44,7 +44,9 @@ func (t *Table[T]) Size() int {
 
 // Free gives the memory back. Nothing may use the table any more.
 func (t *Table[T]) Free() {
-	release(t.mem)
+	if t.mem != nil {
+		release(t.mem)
+	}
 	t.mem, t.base, t.n = nil, nil, 0
 }
 
