@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"runtime/metrics"
 	"time"
 
 	"github.com/roostws/roost/poller"
@@ -106,7 +107,9 @@ func (s *Server) tidy(stopped <-chan struct{}) <-chan struct{} {
 				opened += l.Stats.Opened.Load()
 			}
 			if opened == seen && opened-tidied >= herd {
-				debug.FreeOSMemory()
+				if heapLive() < smallHeap {
+					debug.FreeOSMemory()
+				}
 				tidied = opened
 			}
 			seen = opened
@@ -115,5 +118,17 @@ func (s *Server) tidy(stopped <-chan struct{}) <-chan struct{} {
 	return done
 }
 
-// herd is how many handshakes are worth a collection of their own.
-const herd = 1000
+const (
+	// herd is how many handshakes are worth a collection of their own.
+	herd = 1000
+	// smallHeap is up to what a collection costs milliseconds at most. A program
+	// that keeps more on its heap is not to be made to collect for roost's sake.
+	smallHeap = 64 << 20
+)
+
+// heapLive is what the last collection found alive, in bytes.
+func heapLive() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
