@@ -33,10 +33,10 @@ numbers: build ## the README's table, against the reference server in the same r
 
 lint: ## go vet, gofmt, staticcheck
 	go vet $(PACKAGES)
-	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt: $$out"; exit 1; }
+	@out=$$(gofmt -l $$(go list -f '{{.Dir}}' $(PACKAGES))); test -z "$$out" || { echo "gofmt: $$out"; exit 1; }
 	go tool staticcheck $(PACKAGES)
 
-setup: ## what the tests need beside Go: Node packages and Chromium
+setup: ## what the tests need beside Go: Node with two packages, and Chromium
 	@e2e/setup
 
 clean:

@@ -17,6 +17,7 @@ type program struct {
 	joins   []string
 	upgrade func(r *Request) error
 	message func(c Conn, m Message)
+	opened  func(c Conn)
 	closed  func(c Conn, why Reason)
 
 	mu    sync.Mutex
@@ -45,7 +46,12 @@ func (p *program) Upgrade(r *Request) error {
 	return nil
 }
 
-func (p *program) Open(c Conn) { p.note("open %s", c.User()) }
+func (p *program) Open(c Conn) {
+	p.note("open %s", c.User())
+	if p.opened != nil {
+		p.opened(c)
+	}
+}
 
 func (p *program) Message(c Conn, m Message) {
 	p.note("message %.20s", m.Data)
@@ -161,6 +167,19 @@ func TestHandler_Panic_EndsOneConnection(t *testing.T) {
 	if n := f.Stats().Panics; n != 2 {
 		t.Errorf("%d panics counted, expected 2", n)
 	}
+}
+
+// A panic in Open comes after the answer to the upgrade, and so does the close frame.
+func TestHandler_Panic_InOpen(t *testing.T) {
+	p := &program{}
+	p.opened = func(c Conn) {
+		_ = c.Send(Message{Data: []byte("hello")})
+		panic("on purpose")
+	}
+	f := serve(t, Config{}, p)
+	c := f.dial("/rooms/r")
+	want(t, c, "hello")
+	wantClose(t, c, 1011)
 }
 
 // A panic while deciding about a request answers 500.

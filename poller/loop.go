@@ -242,7 +242,10 @@ func (l *Loop) fault(v any) {
 	l.Stats.Panics.Add(1)
 	s := l.current
 	l.current = noSlot
-	l.corked, l.throttled, l.cork = noSlot, noSlot, l.cork[:0]
+	if c := l.corked; c != noSlot { // what was written whole before the panic goes out
+		l.corked, l.throttled = noSlot, noSlot
+		l.flushCork(c, l.recs.At(c))
+	}
 	defer func() {
 		if again := recover(); again != nil {
 			l.log.Error("panic while handling a panic", "panic", again)
