@@ -54,6 +54,9 @@ const (
 	tidiedByPublish = 2
 	// tidiedAtOnce is how many idle rooms Tidy drops under one lock.
 	tidiedAtOnce = 1000
+	// mapKept is up to how many rooms' place a map keeps once it is empty. One that
+	// was larger is given back.
+	mapKept = 1024
 )
 
 // NewMemory makes an empty broker.
@@ -157,6 +160,7 @@ func (m *Memory) open(p *part, name string) *room {
 		at:   Position{Epoch: m.prefix + strconv.FormatUint(m.epochs.Add(1), 36)},
 	}
 	p.rooms[r.name] = r
+	p.most = max(p.most, len(p.rooms))
 	p.push(r)
 	return r
 }
@@ -176,6 +180,9 @@ func (m *Memory) evict(p *part) {
 func (m *Memory) drop(p *part, r *room) {
 	p.unlink(r)
 	delete(p.rooms, r.name)
+	if len(p.rooms) == 0 && p.most > mapKept {
+		p.rooms, p.most = make(map[string]*room), 0
+	}
 	m.rooms.Add(-1)
 }
 
@@ -186,8 +193,9 @@ type part struct {
 	rooms  map[string]*room
 	oldest *room // the list of rooms, by their last message
 	newest *room
+	most   int // rooms that the map had at a time: it never shrinks
 
-	_ [32]byte // keeps two parts' locks off one cache line
+	_ [24]byte // keeps two parts' locks off one cache line
 }
 
 // A room is what is kept of one: its epoch, and the offset of its last message.

@@ -359,3 +359,53 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// Parts without a room pass the number by one each; rooms to come bring it back.
+func TestMemory_Publish_MaxRooms_ComesBack(t *testing.T) {
+	const most = manyParts * manyParts
+	m := NewMemory(Config{MaxRooms: most})
+	i := 0
+	for ; m.Rooms() < most; i++ { // all under one lock
+		if m.part(name(i)) == &m.parts[0] {
+			publish(t, m, name(i), 1)
+		}
+	}
+	passed := make(map[*part]bool)
+	for ; len(passed) < manyParts-1; i++ { // one under each other
+		if p := m.part(name(i)); p != &m.parts[0] && !passed[p] {
+			passed[p] = true
+			publish(t, m, name(i), 1)
+		}
+	}
+	if n := m.Rooms(); n != most+manyParts-1 {
+		t.Fatalf("%d rooms are kept, expected %d", n, most+manyParts-1)
+	}
+	for last := i + 100*manyParts; i < last; i++ {
+		publish(t, m, name(i), 1)
+	}
+	if n := m.Rooms(); n != most {
+		t.Errorf("%d rooms are kept at last, expected %d", n, most)
+	}
+}
+
+// A broker that knew many rooms and knows none takes little.
+func TestMemory_Tidy_GivesMemoryBack(t *testing.T) {
+	const n = manyParts * mapKept * 2
+	before := heap()
+	m := NewMemory(Config{IdleTTL: time.Second})
+	for i := range n {
+		publish(t, m, name(i), 0)
+	}
+	for range 1 + 4*mapKept/tidiedAtOnce {
+		m.Tidy(int64(time.Second))
+	}
+	if m.Rooms() != 0 {
+		t.Fatalf("%d rooms are kept", m.Rooms())
+	}
+	if used := heap() - before; !raceEnabled && used > n {
+		t.Errorf("%d bytes are used", used)
+	}
+	if at := publish(t, m, name(0), int64(time.Second)); at.Offset != 1 || m.Rooms() != 1 {
+		t.Errorf("a room that came back is at %+v, of %d rooms", at, m.Rooms())
+	}
+}

@@ -22,7 +22,8 @@ const directoryParts = 64
 type part struct {
 	mu    sync.RWMutex
 	rooms map[string]uint64 // a bit for each loop
-	_     [32]byte          // keeps two parts' locks off one cache line
+	most  int               // rooms that the map had at a time: it never shrinks
+	_     [24]byte          // keeps two parts' locks off one cache line
 }
 
 // NewDirectory makes an empty Directory for loops numbered below loops.
@@ -46,6 +47,7 @@ func (d *Directory) Add(room string, loop int) {
 	p := d.part(room)
 	p.mu.Lock()
 	p.rooms[room] |= 1 << loop
+	p.most = max(p.most, len(p.rooms))
 	p.mu.Unlock()
 }
 
@@ -57,6 +59,9 @@ func (d *Directory) Remove(room string, loop int) {
 		p.rooms[room] = set
 	} else {
 		delete(p.rooms, room)
+		if len(p.rooms) == 0 && p.most > mapKept {
+			p.rooms, p.most = make(map[string]uint64), 0
+		}
 	}
 	p.mu.Unlock()
 }

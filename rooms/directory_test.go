@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"math/bits"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -112,4 +113,29 @@ func BenchmarkDirectory_Loops(b *testing.B) {
 			d.Loops(names[i%len(names)])
 		}
 	})
+}
+
+// A Directory that was large and is empty takes little.
+func TestDirectory_Remove_GivesMemoryBack(t *testing.T) {
+	const n = directoryParts * mapKept * 2
+	names := make([]string, n)
+	for i := range names {
+		names[i] = "room." + strconv.Itoa(i)
+	}
+	before := heap()
+	d := NewDirectory(1)
+	for _, name := range names {
+		d.Add(name, 0)
+	}
+	for _, name := range names {
+		d.Remove(name, 0)
+	}
+	if used := heap() - before; !raceEnabled && used > n {
+		t.Errorf("%d bytes are used", used)
+	}
+	d.Add(names[0], 0)
+	if d.Loops(names[0]) != 1 || d.Rooms() != 1 {
+		t.Errorf("a room that came back is on %b, of %d rooms", d.Loops(names[0]), d.Rooms())
+	}
+	runtime.KeepAlive(names)
 }

@@ -133,3 +133,30 @@ func TestShard_Bytes(t *testing.T) {
 		runtime.KeepAlive(s)
 	}
 }
+
+// A map keeps its size when rooms go: Bytes counts it, and the last room's end
+// gives it back.
+func TestShard_Bytes_AfterAPeak(t *testing.T) {
+	const n = 100_000
+	before := heap()
+	s := NewShard[int](nil)
+	heads := make([]uint32, n)
+	for i := range heads {
+		heads[i], _, _, _ = s.Join(0, "room."+strconv.Itoa(i), uint32(i), 0)
+	}
+	for _, head := range heads[1:] {
+		s.LeaveAll(head, func(*Room[int], bool) {})
+	}
+	used, told := heap()-before-4*n, s.Bytes()
+	t.Logf("one room of %d is left in %d bytes, said to be %d", n, used, told)
+	if d := used - told; !raceEnabled && (d < -used/8 || d > used/8) {
+		t.Errorf("%d bytes are used, said to be %d", used, told)
+	}
+	s.LeaveAll(heads[0], func(*Room[int], bool) {})
+	used, pages := heap()-before-4*n, int64(s.seats.bytes()+s.rooms.bytes())
+	if s.Bytes() != pages || !raceEnabled && used > pages+pages/8 {
+		t.Errorf("no room is left in %d bytes, said to be %d; expected the pages' %d", used, s.Bytes(), pages)
+	}
+	runtime.KeepAlive(s)
+	runtime.KeepAlive(heads)
+}

@@ -3,8 +3,12 @@ package rooms
 // A Shard has the rooms of one loop, and the seats in them. A connection holds
 // its seats as a chain, of which it keeps the head; 0 is the empty one.
 type Shard[T any] struct {
-	moved  func(r *Room[T], from, to int) // static after construction
+	// Static after construction.
+	moved func(r *Room[T], from, to int)
+
+	// Owned by the loop.
 	byName map[string]*Room[T]
+	most   int // rooms that byName had at a time: a map never shrinks
 	rooms  numbers[T]
 	seats  seats
 	bytes  int // what the rooms take
@@ -13,6 +17,10 @@ type Shard[T any] struct {
 // mapBytes is what a room costs in a map by name: a string, a pointer and a byte
 // of control, three quarters full.
 const mapBytes = 33
+
+// mapKept is up to how many rooms' place a map keeps once it is empty. One that was
+// larger is given back.
+const mapKept = 1024
 
 // NewShard makes an empty shard. Moved may be nil; else it is called when a
 // member, who was the last of a room, has taken the place of one who left. It must
@@ -52,6 +60,7 @@ func (s *Shard[T]) open(name string) *Room[T] {
 	r := &Room[T]{Name: name}
 	s.rooms.take(r)
 	s.byName[name] = r
+	s.most = max(s.most, len(s.byName))
 	s.bytes += r.bytes()
 	return r
 }
@@ -122,6 +131,9 @@ func (s *Shard[T]) end(k uint32, r *Room[T]) (emptied bool) {
 // close takes an empty room out of the shard.
 func (s *Shard[T]) close(r *Room[T]) {
 	delete(s.byName, r.Name)
+	if len(s.byName) == 0 && s.most > mapKept {
+		s.byName, s.most = make(map[string]*Room[T]), 0
+	}
 	s.rooms.give(r)
 	s.bytes -= r.bytes()
 }
@@ -160,7 +172,8 @@ func (s *Shard[T]) Rooms() int { return len(s.byName) }
 func (s *Shard[T]) Seats() int { return s.seats.taken }
 
 // Bytes is what the shard's tables take of the heap, the callers' Data within the
-// rooms included. Pages of seats and of rooms' numbers are kept for those to come.
+// rooms included. Pages of seats and of rooms' numbers are kept for those to come,
+// and so is the place of names until the last room has gone.
 func (s *Shard[T]) Bytes() int64 {
-	return int64(s.bytes + s.seats.bytes() + s.rooms.bytes())
+	return int64(s.bytes + (s.most-len(s.byName))*mapBytes + s.seats.bytes() + s.rooms.bytes())
 }
