@@ -29,8 +29,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-s.drained:
 	case <-ctx.Done():
 	}
-	if n := s.connections.Load(); n > 0 && ctx.Err() != nil {
-		s.group.Stop()
+	if ctx.Err() == nil {
+		return nil
+	}
+	// In this order: they are cut off only after cut is set.
+	n := s.connections.Load()
+	n = max(n, s.cut.Load())
+	s.group.Stop()
+	if n > 0 {
 		return fmt.Errorf("%d connections were cut off: %w", n, ctx.Err())
 	}
 	return nil
@@ -55,7 +61,8 @@ func (s *Server) drain(ctx context.Context) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			s.cfg.Logger.Warn("drain ran out of time", "connections", s.connections.Load())
+			s.cut.Store(s.connections.Load())
+			s.cfg.Logger.Warn("drain ran out of time", "connections", s.cut.Load())
 			return
 		}
 	}

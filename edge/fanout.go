@@ -153,6 +153,7 @@ func (l *loop) visit(f *feed, m *rooms.Member) (messages uint64) {
 		return l.visitAround(f, m.Slot, from, end, n)
 	}
 	if !l.WriteShared(m.Slot, f.log[from-f.base:end-f.base]) {
+		l.missed(m.Slot, n)
 		return 0
 	}
 	if !f.shared && l.Waiting(m.Slot) > 0 {
@@ -169,16 +170,26 @@ func (l *loop) visitAround(f *feed, s poller.Slot, from, end uint32, n int) uint
 			continue
 		}
 		if k.from != from && !l.WriteShared(s, f.log[from-f.base:k.from-f.base]) {
+			l.missed(s, n)
 			return 0
 		}
 		from = k.to
 		n--
 	}
 	if from != end && !l.WriteShared(s, f.log[from-f.base:end-f.base]) {
+		l.missed(s, n)
 		return 0
 	}
 	f.shared = f.shared || l.Waiting(s) > 0
 	return uint64(n)
+}
+
+// missed counts messages for which a slow reader had no room. Those of one who is
+// closing for another reason were not dropped: it left.
+func (l *loop) missed(s poller.Slot, messages int) {
+	if l.Choked(s) {
+		l.dropped[dropSlowConsumer].Add(uint64(messages))
+	}
 }
 
 // catchUp writes to a connection what its rooms have for it, before its goodbye.

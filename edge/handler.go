@@ -127,7 +127,7 @@ func (c Conn) Join(room string) error {
 }
 
 // Leave ends the membership; nothing happens where there is none.
-func (c Conn) Leave(room string) { c.loop.leave(c.slot, c.loop.session(c.slot), room) }
+func (c Conn) Leave(room string) { c.loop.leave(c.loop.session(c.slot), room) }
 
 // Close ends it with a close code, as Server.Close does.
 func (c Conn) Close(code uint16, text string) error {

@@ -137,7 +137,7 @@ func (l *loop) Closed(s poller.Slot, cause poller.Cause) {
 }
 
 func (l *loop) forget(s poller.Slot, ses *session, why Reason) {
-	l.unseat(s, ses)
+	l.unseat(ses)
 	l.letGo(ses)
 	l.strings.drop(ses.user)
 	l.strings.drop(ses.info)
@@ -199,7 +199,9 @@ func (l *loop) Fault(s poller.Slot, v any, stack []byte) {
 // Full ends a connection for which more waits than may. It gets the rest of the
 // message under way and its close frame.
 func (l *loop) Full(s poller.Slot, cause poller.Cause) {
-	l.dropped[dropSlowConsumer].Add(1)
+	lost := 0 // visit has counted those for which there was no room
+	l.EachWaiting(s, func(b []byte, off int) { lost += protocol.Messages(b[protocol.Boundary(b, off):]) })
+	l.dropped[dropSlowConsumer].Add(uint64(lost))
 	l.Truncate(s, protocol.Boundary)
 	l.end(s, reasonOf(cause))
 }
@@ -219,7 +221,7 @@ func (l *loop) bye(s poller.Slot, why Reason, code uint16, text string) {
 	}
 	l.scratch = protocol.AppendClose(l.scratch[:0], code, text)
 	l.Write(s, l.scratch)
-	l.unseat(s, ses)
+	l.unseat(ses)
 	if l.reading != s {
 		l.letGo(ses)
 	}
@@ -250,7 +252,7 @@ func (l *loop) join(s poller.Slot, ses *session, room string) {
 }
 
 // leave ends a membership.
-func (l *loop) leave(_ poller.Slot, ses *session, room string) {
+func (l *loop) leave(ses *session, room string) {
 	head, r, emptied, ok := l.shard.Leave(ses.seats, room)
 	if !ok {
 		return
@@ -260,7 +262,7 @@ func (l *loop) leave(_ poller.Slot, ses *session, room string) {
 }
 
 // unseat ends all memberships.
-func (l *loop) unseat(_ poller.Slot, ses *session) {
+func (l *loop) unseat(ses *session) {
 	if ses.seats != 0 {
 		l.shard.LeaveAll(ses.seats, l.left)
 		ses.seats = 0

@@ -123,7 +123,7 @@ func (l *loop) goodbye(s poller.Slot, ses *session, m *protocol.Message) {
 	}
 	l.scratch = protocol.AppendClose(l.scratch[:0], code, "")
 	l.Write(s, l.scratch)
-	l.unseat(s, ses)
+	l.unseat(ses)
 	l.Close(s, ReasonClient.cause())
 }
 

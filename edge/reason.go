@@ -99,7 +99,7 @@ var resultLabels = [numResults]string{"ok", "plain", "malformed", "not_found", "
 type drop uint8
 
 const (
-	dropSlowConsumer drop = iota // the connection is closed for it
+	dropSlowConsumer drop = iota // waited for a connection that is closed for it
 	dropOverload                 // published by a client while too much waits
 	dropForbidden                // published by a client without the right to
 	dropClosed                   // sent to a connection that is gone

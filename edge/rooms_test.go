@@ -215,9 +215,10 @@ func TestServer_SlowConsumer_EndsWithCloseFrame(t *testing.T) {
 	f := serve(t, Config{}, nil)
 	slow, good := f.upgrade("/rooms/r"), f.dial("/rooms/r")
 	text := strings.Repeat("0123456789", 1000)
-	worst := int64(0)
+	worst, published := int64(0), 0
 	for i := 0; f.closed(ReasonSlowConsumer) == 0 && f.Stats().Dropped[dropSlowConsumer].N == 0; i++ {
 		f.publish("r", text)
+		published++
 		want(t, good, text)
 		worst = max(worst, f.Stats().OutboxBytes)
 		if i > 5000 {
@@ -227,8 +228,22 @@ func TestServer_SlowConsumer_EndsWithCloseFrame(t *testing.T) {
 	if worst > 3*64<<10 {
 		t.Errorf("up to %d bytes waited", worst)
 	}
-	if code, why := slow.closing(); code != 4003 || why != "slow consumer" {
-		t.Errorf("closed with %d %q", code, why)
+	got := 0
+	for {
+		op, b, err := slow.frame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if op == protocol.OpClose {
+			if string(b) != "\x0f\xa3slow consumer" {
+				t.Errorf("closed with %q", b)
+			}
+			break
+		}
+		got++
+	}
+	if lost := f.Stats().Dropped[dropSlowConsumer].N; int(lost) != published-got {
+		t.Errorf("%d messages were published, %d arrived, %d count as dropped", published, got, lost)
 	}
 	f.publish("r", "on it goes")
 	want(t, good, "on it goes")

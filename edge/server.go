@@ -39,6 +39,7 @@ type Server struct {
 	readBytes    atomic.Int64 // of messages that have not arrived whole
 	published    atomic.Uint64
 	sequence     atomic.Uint64 // of the last publication
+	cut          atomic.Int64  // connections that a drain left when its time was up
 	draining     atomic.Bool
 	running      atomic.Bool
 

@@ -126,6 +126,9 @@ func (l *Loop) Opened(s Slot) uint32 { return l.recs.At(s).opened }
 // Live says whether s can be written to.
 func (l *Loop) Live(s Slot) bool { return l.recs.At(s).state == open }
 
+// Choked says whether s was just refused a write, and its Full is still to come.
+func (l *Loop) Choked(s Slot) bool { return l.recs.At(s).state == choked }
+
 // Addr asks the kernel for the peer's address: an idle connection keeps none.
 func (l *Loop) Addr(s Slot) netip.AddrPort { return l.address(unix.Getpeername(int(s))) }
 

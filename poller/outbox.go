@@ -191,6 +191,18 @@ func (l *Loop) Truncate(s Slot, boundary func(messages []byte, off int) int) {
 	l.charge(box.bytes - before)
 }
 
+// EachWaiting calls f for each run of whole messages that waits for s, in order,
+// and says how many of its bytes have gone out. F must not change or keep it.
+func (l *Loop) EachWaiting(s Slot, f func(messages []byte, off int)) {
+	if r := l.recs.At(s); r.box != 0 {
+		box := l.boxes[r.box-1]
+		for i := range box.parts[box.first:] {
+			p := &box.parts[box.first+i]
+			f(p.b, p.off)
+		}
+	}
+}
+
 // Waiting is what waits for s, in bytes.
 func (l *Loop) Waiting(s Slot) int {
 	if r := l.recs.At(s); r.box != 0 {

@@ -98,3 +98,15 @@ func Boundary(frames []byte, off int) int {
 	}
 	return min(max(at, off), len(frames))
 }
+
+// Messages counts the messages in whole server's frames, control frames aside.
+// Frames is neither changed nor kept.
+func Messages(frames []byte) (n int) {
+	for len(frames) > 0 {
+		if !Op(frames[0] & 15).control() {
+			n++
+		}
+		frames = frames[Boundary(frames, 1):]
+	}
+	return n
+}

@@ -125,3 +125,17 @@ func TestBoundary(t *testing.T) {
 		}
 	}
 }
+
+func TestMessages_CountsDataAlone(t *testing.T) {
+	var b []byte
+	for _, n := range []int{0, 125, 126, 70_000} {
+		b = AppendFrame(b, OpText, make([]byte, n))
+		b = AppendFrame(b, OpPing, nil)
+	}
+	if n := Messages(b); n != 4 {
+		t.Errorf("%d messages, expected 4", n)
+	}
+	if n := Messages(nil); n != 0 {
+		t.Errorf("%d messages in nothing", n)
+	}
+}
