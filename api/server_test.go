@@ -136,6 +136,9 @@ func TestServer_StatsAndMetrics(t *testing.T) {
 		ask(t, "POST", s.URL+"/v1/rooms/r/publish", "hello")
 		want(t, c, websocket.MessageText, "hello")
 	}
+	until(t, "the loop has counted its last write, which the client may see before", func() bool {
+		return strings.Contains(ask(t, "GET", s.URL+"/metrics", "").body, "\nroost_publish_queue_bytes 0\n")
+	})
 	var st figures
 	if err := json.Unmarshal([]byte(ask(t, "GET", s.URL+"/v1/stats", "").body), &st); err != nil {
 		t.Fatal(err)
