@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -117,38 +118,47 @@ var ErrPort = errors.New("address is in use")
 
 // listen gives each loop a listener of its own at addr.
 func (g *Group) listen(addr string) error {
-	// With SO_REUSEPORT a second server would share the port in silence, so one
-	// bind without it comes first.
-	probe, err := net.Listen("tcp", addr)
-	if err != nil {
+	fail := func(err error) error {
 		if errors.Is(err, unix.EADDRINUSE) {
-			return fmt.Errorf("listen at %s: %w", addr, ErrPort)
+			err = ErrPort
 		}
 		return fmt.Errorf("listen at %s: %w", addr, err)
 	}
-	bound := probe.Addr()
-	_ = probe.Close()
-	at := bound.String()
-	if host, _, _ := net.SplitHostPort(addr); host == "" {
-		at = fmt.Sprintf(":%d", bound.(*net.TCPAddr).Port) // IPv4 and IPv6; with [::] it would be IPv6 alone
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fail(err)
+	}
+	if port != "0" {
+		// With SO_REUSEPORT a second server would share the port in silence, so one
+		// bind without it comes first.
+		probe, err := net.Listen("tcp", addr)
+		if err != nil {
+			return fail(err)
+		}
+		_ = probe.Close()
 	}
 	opts := []socket.Option[int]{
 		{SetSockOpt: socket.SetReuseport, Opt: 1},
 		{SetSockOpt: socket.SetReuseAddr, Opt: 1},
 		{SetSockOpt: socket.SetNoDelay, Opt: 1}, // what is accepted inherits it
 	}
+	var bound net.Addr
 	for _, l := range g.loops {
-		fd, _, err := socket.TCPSocket("tcp", at, true, opts, nil)
+		fd, _, err := socket.TCPSocket("tcp", net.JoinHostPort(host, port), true, opts, nil)
 		if err != nil {
-			return fmt.Errorf("listen at %s: %w", addr, err)
+			return fail(err)
 		}
 		if fd >= g.recs.Len() {
 			closeFD(Slot(fd))
-			return fmt.Errorf("listen at %s: %w", addr, unix.EMFILE)
+			return fail(unix.EMFILE)
 		}
 		l.listeners = append(l.listeners, Slot(fd))
 		if e := l.watch(Slot(fd), listener); e != 0 {
-			return fmt.Errorf("listen at %s: watch the socket: %w", addr, e)
+			return fail(e)
+		}
+		if bound == nil { // the first may have been given any port: the others share it
+			bound = net.TCPAddrFromAddrPort(l.LocalAddr(Slot(fd)))
+			port = strconv.Itoa(bound.(*net.TCPAddr).Port)
 		}
 	}
 	g.addrs = append(g.addrs, bound)
