@@ -9,7 +9,6 @@ import (
 
 	"github.com/roostws/roost/auth"
 	"github.com/roostws/roost/poller"
-	"golang.org/x/sys/unix"
 )
 
 // Config says how a Server works. The zero value of a field means its default,
@@ -81,17 +80,8 @@ func (c Config) withDefaults() Config {
 // told that the server is full. A Server holds no more, whatever is asked for:
 // else the API would die with the clients' port.
 func DefaultMaxConnections() int {
-	n := openFiles()
+	n := poller.FileLimit()
 	return max(n-reserve(n), 1)
-}
-
-// openFiles is how many descriptors the process may have.
-func openFiles() int {
-	var lim unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil {
-		return 1024
-	}
-	return int(min(lim.Cur, poller.MaxSlots))
 }
 
 // reserve is how many of n descriptors are kept back.
@@ -99,7 +89,7 @@ func reserve(n int) int { return max(min(512, n/4), min(32, n/2)) }
 
 // overflow is how many connections past the limit may ask and be told so: half
 // of the reserve.
-func overflow() int { return reserve(openFiles()) / 2 }
+func overflow() int { return reserve(poller.FileLimit()) / 2 }
 
 // A FieldError says what is wrong with one field of a Config.
 type FieldError struct {

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"slices"
 	"time"
 
 	"github.com/roostws/roost/poller"
@@ -96,18 +97,21 @@ func (l *loop) newFeed(r *rooms.Room[backlog]) *feed {
 
 // Turn delivers a slice of what waits, a room after the other.
 func (l *loop) Turn() (more bool) {
-	budget := sliceWrites
-	for budget > 0 && len(l.queue) > 0 {
-		f := l.queue[0]
+	budget, next := sliceWrites, 0
+	for ; budget > 0 && next < len(l.queue); next++ {
+		f := l.queue[next]
+		if f == nil {
+			continue // served in a turn that a panic cut short
+		}
 		budget -= l.sweep(f, budget)
-		copy(l.queue, l.queue[1:])
-		l.queue = l.queue[:len(l.queue)-1]
+		l.queue[next] = nil
 		if f.todo > 0 {
 			l.queue = append(l.queue, f)
 		} else {
 			l.finishFeed(f)
 		}
 	}
+	l.queue = slices.Delete(l.queue, 0, next) // once a turn: many rooms may wait
 	return len(l.queue) > 0
 }
 
@@ -141,7 +145,8 @@ func (l *loop) sweep(f *feed, budget int) (writes int) {
 	return max(writes, 1)
 }
 
-// visit writes to a member what it lacks, and says how many messages that were.
+// visit writes to a member what it lacks, around what is not for it, and says how
+// many messages that were.
 func (l *loop) visit(f *feed, m *rooms.Member) (messages uint64) {
 	end, n := f.lacks(m.At)
 	from := m.At
@@ -149,38 +154,23 @@ func (l *loop) visit(f *feed, m *rooms.Member) (messages uint64) {
 	if end != f.room.Data.end {
 		f.again, f.behind = true, true
 	}
-	if len(f.skips) > 0 {
-		return l.visitAround(f, m.Slot, from, end, n)
-	}
-	if !l.WriteShared(m.Slot, f.log[from-f.base:end-f.base]) {
-		l.missed(m.Slot, n)
-		return 0
-	}
-	if !f.shared && l.Waiting(m.Slot) > 0 {
-		f.shared = true
-	}
-	return uint64(n)
-}
-
-// visitAround is visit where somebody does not get everything.
-func (l *loop) visitAround(f *feed, s poller.Slot, from, end uint32, n int) uint64 {
 	for i := range f.skips {
 		k := &f.skips[i]
-		if k.slot != s || k.from-from >= end-from {
+		if k.slot != m.Slot || k.from-from >= end-from {
 			continue
 		}
-		if k.from != from && !l.WriteShared(s, f.log[from-f.base:k.from-f.base]) {
-			l.missed(s, n)
+		if k.from != from && !l.WriteShared(m.Slot, f.log[from-f.base:k.from-f.base]) {
+			l.missed(m.Slot, n)
 			return 0
 		}
 		from = k.to
 		n--
 	}
-	if from != end && !l.WriteShared(s, f.log[from-f.base:end-f.base]) {
-		l.missed(s, n)
+	if from != end && !l.WriteShared(m.Slot, f.log[from-f.base:end-f.base]) {
+		l.missed(m.Slot, n)
 		return 0
 	}
-	f.shared = f.shared || l.Waiting(s) > 0
+	f.shared = f.shared || l.Waiting(m.Slot) > 0
 	return uint64(n)
 }
 

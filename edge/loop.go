@@ -54,7 +54,7 @@ func newLoop(s *Server, pl *poller.Loop) (*loop, error) {
 	l.upgrade = protocol.NewHandshaker(l)
 	l.shard = rooms.NewShard[backlog](l.moved)
 	var err error
-	l.strings, err = newArena(s.group.Slots())
+	l.strings, err = newArena(poller.FileLimit())
 	return l, err
 }
 

@@ -118,10 +118,7 @@ func (l *loop) goodbye(s poller.Slot, ses *session, m *protocol.Message) {
 		}
 		return
 	}
-	if code == 1005 {
-		code = 0 // it gave none and gets none
-	}
-	l.scratch = protocol.AppendClose(l.scratch[:0], code, "")
+	l.scratch = protocol.AppendClose(l.scratch[:0], code, "") // NoCode: it gave none and gets none
 	l.Write(s, l.scratch)
 	l.unseat(ses)
 	l.Close(s, ReasonClient.cause())

@@ -85,7 +85,7 @@ func New(cfg Config, handler Handler) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.sessions, err = poller.NewTable[session](s.group.Slots()); err == nil {
+	if s.sessions, err = poller.NewTable[session](poller.FileLimit()); err == nil {
 		err = failed
 	}
 	if err != nil {

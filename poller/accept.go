@@ -121,8 +121,6 @@ func (l *Loop) resumeAccepting() {
 
 // closeListeners accepts no more. What waited in the kernel's queue is reset.
 func (l *Loop) closeListeners() {
-	l.deaf = true
-	l.paused = 0
 	for _, s := range l.listeners {
 		l.recs.At(s).state = free
 		closeFD(s)

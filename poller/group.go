@@ -35,7 +35,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Loops = min(cmp.Or(c.Loops, DefaultLoops()), maxLoops)
-	c.MaxOpen = cmp.Or(c.MaxOpen, max(fileLimit()-64, 1))
+	c.MaxOpen = cmp.Or(c.MaxOpen, max(FileLimit()-64, 1))
 	c.Outbox = cmp.Or(c.Outbox, 64<<10)
 	c.OutboxMemory = cmp.Or(c.OutboxMemory, 256<<20)
 	c.MaxPosts = cmp.Or(c.MaxPosts, 1<<20)
@@ -54,8 +54,9 @@ func DefaultLoops() int {
 	return min((n+1)/2, maxLoops)
 }
 
-// fileLimit is how many descriptors the process may have.
-func fileLimit() int {
+// FileLimit is how many descriptors the process may have, up to MaxSlots: a bound
+// for tables by Slot.
+func FileLimit() int {
 	var lim unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil {
 		return 1024
@@ -84,7 +85,7 @@ type Group struct {
 func NewGroup(cfg Config) (_ *Group, err error) {
 	cfg = cfg.withDefaults()
 	g := &Group{cfg: cfg, began: time.Now()}
-	if g.recs, err = NewTable[record](g.Slots()); err != nil {
+	if g.recs, err = NewTable[record](FileLimit()); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -109,9 +110,6 @@ func NewGroup(cfg Config) (_ *Group, err error) {
 	}
 	return g, nil
 }
-
-// Slots is how many slots there can be: a bound for tables by Slot.
-func (g *Group) Slots() int { return fileLimit() }
 
 // ErrPort says that another process listens already.
 var ErrPort = errors.New("address is in use")
@@ -228,14 +226,6 @@ func (g *Group) Discard() {
 		l.destroy()
 	}
 	g.recs.Free()
-}
-
-// StopAccepting closes the listeners; connections go on.
-func (g *Group) StopAccepting() {
-	for _, l := range g.loops {
-		l.mute.Store(true)
-		l.inbox.ring()
-	}
 }
 
 // Stop ends all connections, with CauseStop, and the loops.

@@ -38,14 +38,12 @@ type Loop struct {
 	second    uint32    // the same in seconds, from 1
 	paused    int64     // when accepting goes on, by nano; 0 where it is not paused
 	spare     int       // a descriptor kept for when there are none; -1 where it is spent
-	deaf      bool      // listeners are closed
 	stopping  bool
 	more      bool // the turn left something to do
 
 	// For any goroutine.
 	inbox inbox
 	stop  atomic.Bool
-	mute  atomic.Bool // stop accepting
 	Stats LoopStats
 }
 
@@ -148,7 +146,7 @@ func (l *Loop) patience() int {
 		return 0
 	}
 	l.inbox.asleep.Store(true)
-	if !l.inbox.empty() || l.stop.Load() || l.mute.Load() != l.deaf {
+	if !l.inbox.empty() || l.stop.Load() {
 		l.inbox.asleep.Store(false)
 		return 0
 	}
@@ -305,9 +303,6 @@ func (l *Loop) workTurn() {
 func (l *Loop) control() {
 	if l.paused != 0 && l.nano >= l.paused {
 		l.resumeAccepting()
-	}
-	if l.mute.Load() && !l.deaf {
-		l.closeListeners()
 	}
 	if l.stop.Load() {
 		l.stopping = true
