@@ -150,7 +150,7 @@ func (l *Loop) address(sa unix.Sockaddr, err error) netip.AddrPort {
 
 // Throttle, within the Data of s, makes its writes pay for themselves: s is not
 // read again until all that waits for it has gone out, and for that nothing that
-// this Data writes to s is refused.
+// this Data writes to s is refused. Then Data is called without a byte.
 func (l *Loop) Throttle(s Slot) {
 	if l.corked == s {
 		l.throttled = s
@@ -163,6 +163,34 @@ func (l *Loop) pauseReading(s Slot, r *record) {
 		r.flags |= noRead
 		l.arm(s, r)
 	}
+}
+
+// Pause reads no more of s until Resume. A reset is noticed all the same.
+func (l *Loop) Pause(s Slot) {
+	if r := l.recs.At(s); r.state == open && r.flags&held == 0 {
+		r.flags |= held
+		l.arm(s, r)
+	}
+}
+
+// Resume ends a Pause.
+func (l *Loop) Resume(s Slot) {
+	if r := l.recs.At(s); r.state == open && r.flags&held != 0 {
+		r.flags &^= held
+		l.arm(s, r)
+	}
+}
+
+// Corked runs f, in a callback other than Data, as the Data of s would run: what
+// f writes to s is gathered, and f may call Throttle.
+func (l *Loop) Corked(s Slot, f func()) {
+	if l.corked != noSlot {
+		f()
+		return
+	}
+	l.corked = s
+	f()
+	l.uncork()
 }
 
 // Close ends s with the turn: what the socket took is delivered, what waits is
@@ -193,8 +221,8 @@ func (l *Loop) Finish(s Slot, cause Cause) {
 		}
 	}
 	r.state, r.cause = finishing, cause
-	if r.flags&noRead != 0 {
-		r.flags &^= noRead
+	if r.flags&(noRead|held) != 0 {
+		r.flags &^= noRead | held
 		l.arm(s, r)
 	}
 	l.wheel.clear(s)
@@ -207,7 +235,7 @@ func (l *Loop) Finish(s Slot, cause Cause) {
 // arm tells the kernel which events of s are wanted.
 func (l *Loop) arm(s Slot, r *record) {
 	var events uint32
-	if r.flags&noRead == 0 {
+	if r.flags&(noRead|held) == 0 {
 		events |= unix.EPOLLIN
 	}
 	if r.flags&wantWrite != 0 {

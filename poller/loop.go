@@ -201,7 +201,7 @@ func (l *Loop) event(fd Slot, events uint32) {
 
 // read takes what s sent, at most once an event, so that nobody is starved.
 func (l *Loop) read(s Slot, r *record, events uint32) {
-	if r.flags&noRead != 0 {
+	if r.flags&(noRead|held) != 0 {
 		l.Close(s, CauseReset) // HUP or ERR, which cannot be asked away
 		return
 	}

@@ -383,6 +383,94 @@ func TestLoop_Throttle_ReadsOnWhenTheReaderTookAll(t *testing.T) {
 	}
 }
 
+func TestLoop_Throttle_TellsWhenAllHasGoneOut(t *testing.T) {
+	const n = 16 << 20
+	s := new(server)
+	emptied := make(chan bool, 1)
+	s.data = func(l *Loop, slot Slot, b []byte) {
+		if len(b) == 0 {
+			emptied <- l.Waiting(slot) == 0
+			l.Write(slot, []byte("."))
+			return
+		}
+		l.Throttle(slot)
+		l.Write(slot, make([]byte, n))
+	}
+	s.start(t, Config{Loops: 1, Outbox: 1 << 10})
+	c := s.dial()
+	_, _ = c.Write([]byte("x"))
+	s.until("something waits", func() bool { return s.OutboxBytes() > 0 })
+	select {
+	case <-emptied:
+		t.Fatal("told too early")
+	default:
+	}
+	if got, err := io.Copy(io.Discard, io.LimitReader(c, n+1)); got != n+1 || err != nil {
+		t.Fatalf("got %d bytes, %v", got, err)
+	}
+	if !<-emptied {
+		t.Error("told while something waited")
+	}
+}
+
+func TestLoop_Pause_ReadsNothingUntilResume(t *testing.T) {
+	s := new(server)
+	got := make(chan string, 10)
+	s.data = func(l *Loop, slot Slot, b []byte) {
+		got <- string(b)
+		l.Pause(slot)
+	}
+	s.start(t, Config{Loops: 1})
+	c := s.dial()
+	_, _ = c.Write([]byte("a"))
+	if v := <-got; v != "a" {
+		t.Fatal(v)
+	}
+	_, _ = c.Write([]byte("b"))
+	other := s.dial()
+	_, _ = other.Write([]byte("c"))
+	if v := <-got; v != "c" {
+		t.Fatalf("a paused connection was read: %q", v)
+	}
+	s.on(func(l *Loop) {
+		slot, ok := l.Lookup(s.id(0))
+		if !ok {
+			t.Error("the connection is gone")
+			return
+		}
+		l.Resume(slot)
+	})
+	if v := <-got; v != "b" {
+		t.Fatal(v)
+	}
+}
+
+func TestLoop_Corked_GathersAndThrottles(t *testing.T) {
+	s := new(server)
+	s.data = func(l *Loop, slot Slot, b []byte) {}
+	s.start(t, Config{Loops: 1, Outbox: 1 << 10})
+	c := s.dial()
+	id := s.id(0)
+	const n = 8 << 20
+	s.on(func(l *Loop) {
+		slot, _ := l.Lookup(id)
+		l.Corked(slot, func() {
+			l.Throttle(slot)
+			for range 8 { // far over the outbox's bound
+				if !l.Write(slot, make([]byte, n/8)) {
+					t.Error("a throttled write was refused")
+				}
+			}
+		})
+		if l.recs.At(slot).flags&noRead == 0 {
+			t.Error("reading goes on")
+		}
+	})
+	if got, err := io.Copy(io.Discard, io.LimitReader(c, n)); got != n || err != nil {
+		t.Fatalf("got %d bytes, %v", got, err)
+	}
+}
+
 func TestGroup_Post_ClosedAndBusy(t *testing.T) {
 	s := new(server).start(t, Config{Loops: 1, MaxPosts: 4})
 	block := make(chan struct{})

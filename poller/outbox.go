@@ -158,13 +158,24 @@ func (l *Loop) flush(s Slot, r *record) {
 		l.charge(-n - partCost)
 		*p = part{}
 		if box.first++; box.first == len(box.parts) {
+			throttled := r.flags&noRead != 0
 			l.dropBox(s, r)
-			if r.state == finishing {
+			switch {
+			case r.state == finishing:
 				shutWrite(s)
+			case throttled:
+				l.drained(s)
 			}
 			return
 		}
 	}
+}
+
+// drained tells a throttled connection that all that waited for it has gone out.
+func (l *Loop) drained(s Slot) {
+	l.corked = s
+	l.handler.Data(s, nil)
+	l.uncork()
 }
 
 // Truncate throws away what waits for s, but for the rest of the message that

@@ -18,7 +18,8 @@ const (
 // Bits of record.flags.
 const (
 	wantWrite uint8 = 1 << iota // EPOLLOUT is asked for
-	noRead                      // EPOLLIN is not
+	noRead                      // EPOLLIN is not, until the outbox is empty
+	held                        // EPOLLIN is not, until Resume
 	halfShut                    // our side is shut down
 )
 
