@@ -1,9 +1,10 @@
 package rooms
 
 import (
-	"math/bits"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,33 +12,82 @@ import (
 	"pgregory.net/rapid"
 )
 
+// A model has the members of each room by loop.
+type model map[string]*[MaxLoops]int
+
+func (m model) members(room string) (n int, loops uint64) {
+	if m[room] == nil {
+		return 0, 0
+	}
+	for loop, k := range m[room] {
+		n += k
+		if k > 0 {
+			loops |= 1 << loop
+		}
+	}
+	return n, loops
+}
+
 func TestDirectory_AgainstAModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := NewDirectory(MaxLoops)
-		model := map[string]uint64{}
-		names := rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
+		m := model{}
+		names := rapid.SampledFrom([]string{"a", "b", "c", "da", "db"})
 		loops := rapid.IntRange(0, MaxLoops-1)
 		t.Repeat(map[string]func(*rapid.T){
-			"add": func(t *rapid.T) {
-				room, loop := names.Draw(t, "room"), loops.Draw(t, "loop")
-				d.Add(room, loop)
-				model[room] |= 1 << loop
+			"join": func(t *rapid.T) {
+				room, loop, most := names.Draw(t, "room"), loops.Draw(t, "loop"), rapid.IntRange(0, 5).Draw(t, "most")
+				n, _ := m.members(room)
+				first, ok := d.Join(room, loop, most)
+				if want := most == 0 || n < most; ok != want || first != (ok && n == 0) {
+					t.Fatalf("joined %d of %d: first %v, ok %v", n, most, first, ok)
+				}
+				if ok {
+					if m[room] == nil {
+						m[room] = new([MaxLoops]int)
+					}
+					m[room][loop]++
+				}
 			},
-			"remove": func(t *rapid.T) {
+			"leave": func(t *rapid.T) {
 				room, loop := names.Draw(t, "room"), loops.Draw(t, "loop")
-				d.Remove(room, loop)
-				model[room] &^= 1 << loop
+				if m[room] == nil || m[room][loop] == 0 {
+					return
+				}
+				m[room][loop]--
+				n, _ := m.members(room)
+				if vacated := d.Leave(room, loop, m[room][loop] == 0); vacated != (n == 0) {
+					t.Fatalf("vacated %v, with %d members", vacated, n)
+				}
 			},
 			"": func(t *rapid.T) {
-				n := 0
-				for room, want := range model {
-					if got := d.Loops(room); got != want {
-						t.Fatalf("room %s is on %b, expected %b", room, got, want)
+				var all []string
+				for room := range m {
+					n, set := m.members(room)
+					if d.Members(room) != n || d.Loops(room) != set {
+						t.Fatalf("room %s has %d members on %b, expected %d on %b", room, d.Members(room), d.Loops(room), n, set)
 					}
-					n += min(bits.OnesCount64(want), 1)
+					if n > 0 {
+						all = append(all, room)
+					}
 				}
-				if d.Rooms() != n {
-					t.Fatalf("%d rooms, expected %d", d.Rooms(), n)
+				if d.Rooms() != len(all) {
+					t.Fatalf("%d rooms, expected %d", d.Rooms(), len(all))
+				}
+				prefix := rapid.SampledFrom([]string{"", "d", "x"}).Draw(t, "prefix")
+				all = slices.DeleteFunc(all, func(s string) bool { return !strings.HasPrefix(s, prefix) })
+				var got []string
+				for after, more := "", true; more; after = got[len(got)-1] {
+					var page []string
+					page, more = d.List(prefix, after, rapid.IntRange(1, 3).Draw(t, "limit"))
+					if got = append(got, page...); len(got) == 0 {
+						break
+					}
+				}
+				slices.Sort(all)
+				slices.Sort(got)
+				if !slices.Equal(got, all) {
+					t.Fatalf("listed %q, expected %q", got, all)
 				}
 			},
 		})
@@ -64,11 +114,11 @@ func TestDirectory_ManyGoroutines(t *testing.T) {
 		loops.Go(func() {
 			for i := range 2000 {
 				room := "r" + strconv.Itoa(i%50)
-				d.Add(room, loop)
+				d.Join(room, loop, 0)
 				if d.Loops(room)&(1<<loop) == 0 {
 					t.Errorf("loop %d is not in %s", loop, room)
 				}
-				d.Remove(room, loop)
+				d.Leave(room, loop, true)
 				if d.Loops(room)&(1<<loop) != 0 {
 					t.Errorf("loop %d is still in %s", loop, room)
 				}
@@ -85,7 +135,7 @@ func TestDirectory_ManyGoroutines(t *testing.T) {
 
 func TestDirectory_Loops_Allocations(t *testing.T) {
 	d := NewDirectory(MaxLoops)
-	d.Add("r", 63)
+	d.Join("r", 63, 0)
 	if n := testing.AllocsPerRun(100, func() { d.Loops("r"); d.Loops("nobody") }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -105,7 +155,7 @@ func BenchmarkDirectory_Loops(b *testing.B) {
 	names := make([]string, 1000)
 	for i := range names {
 		names[i] = "room." + strconv.Itoa(i)
-		d.Add(names[i], i%2)
+		d.Join(names[i], i%2, 0)
 	}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -116,7 +166,7 @@ func BenchmarkDirectory_Loops(b *testing.B) {
 }
 
 // A Directory that was large and is empty takes little.
-func TestDirectory_Remove_GivesMemoryBack(t *testing.T) {
+func TestDirectory_Leave_GivesMemoryBack(t *testing.T) {
 	const n = directoryParts * mapKept * 2
 	names := make([]string, n)
 	for i := range names {
@@ -125,15 +175,15 @@ func TestDirectory_Remove_GivesMemoryBack(t *testing.T) {
 	before := heap()
 	d := NewDirectory(1)
 	for _, name := range names {
-		d.Add(name, 0)
+		d.Join(name, 0, 0)
 	}
 	for _, name := range names {
-		d.Remove(name, 0)
+		d.Leave(name, 0, true)
 	}
 	if used := heap() - before; !raceEnabled && used > n {
 		t.Errorf("%d bytes are used", used)
 	}
-	d.Add(names[0], 0)
+	d.Join(names[0], 0, 0)
 	if d.Loops(names[0]) != 1 || d.Rooms() != 1 {
 		t.Errorf("a room that came back is on %b, of %d rooms", d.Loops(names[0]), d.Rooms())
 	}

@@ -1,5 +1,7 @@
 package rooms
 
+import "strings"
+
 // A Shard has the rooms of one loop, and the seats in them. A connection holds
 // its seats as a chain, of which it keeps the head; 0 is the empty one.
 type Shard[T any] struct {
@@ -57,6 +59,7 @@ func (s *Shard[T]) Join(head uint32, room string, slot, place uint32) (newHead u
 
 // open makes a room.
 func (s *Shard[T]) open(name string) *Room[T] {
+	name = strings.Clone(name) // it may be a piece of something large
 	r := &Room[T]{Name: name}
 	s.rooms.take(r)
 	s.byName[name] = r
