@@ -105,7 +105,7 @@ func (c *claims) set(bit int, value []byte, audience string) error {
 	var ok bool
 	switch bit {
 	case seenSub:
-		if c.id.User, ok = text(value); !ok || !validUser(c.id.User) {
+		if c.id.User, ok = text(value); !ok || !ValidUser(c.id.User) {
 			return errUser
 		}
 	case seenExp:
@@ -137,7 +137,8 @@ func (c *claims) set(bit int, value []byte, audience string) error {
 	return nil
 }
 
-func validUser(s string) bool {
+// ValidUser says whether a name can be a user's.
+func ValidUser(s string) bool {
 	if s == "" || len(s) > MaxUser || !utf8.ValidString(s) {
 		return false
 	}

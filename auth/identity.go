@@ -1,7 +1,9 @@
 package auth
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -27,6 +29,29 @@ type Identity struct {
 	Rooms   Patterns // the rooms it may join
 	Publish Patterns // the rooms it may publish to
 	Info    []byte   // JSON without white space, or nil; the holder's own, not to be written to
+}
+
+// Validate refuses, with an ErrClaims, what HMAC would refuse in a token but for its
+// time.
+func (id Identity) Validate() error {
+	var info bytes.Buffer
+	switch {
+	case id.User == "":
+		return errNoUser
+	case !ValidUser(id.User):
+		return errUser
+	case id.Expires < 0 || id.Expires > maxSeconds:
+		return errExpires
+	case !validPatterns(id.Rooms):
+		return errRooms
+	case !validPatterns(id.Publish):
+		return errPublish
+	case len(id.Info) > 0 && json.Compact(&info, id.Info) != nil:
+		return errInfoForm
+	case info.Len() > MaxInfo:
+		return errInfo
+	}
+	return nil
 }
 
 // A Verifier verifies tokens. It may be called from several goroutines at once.

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,7 +34,7 @@ func Mint(secret []byte, alg string, id Identity, issuer, audience string) (stri
 	case len(secret) == 0:
 		return "", fmt.Errorf("the secret is empty: at least %d bytes would be right", MinSecret)
 	}
-	if err := checkIdentity(id); err != nil {
+	if err := id.Validate(); err != nil {
 		return "", err
 	}
 	if !utf8.ValidString(issuer) || !utf8.ValidString(audience) {
@@ -49,28 +48,6 @@ func Mint(secret []byte, alg string, id Identity, issuer, audience string) (stri
 		return "", fmt.Errorf("sign the token: %w", err)
 	}
 	return token, nil
-}
-
-// checkIdentity refuses what HMAC would refuse but for the time.
-func checkIdentity(id Identity) error {
-	var info bytes.Buffer
-	switch {
-	case id.User == "":
-		return errNoUser
-	case !validUser(id.User):
-		return errUser
-	case id.Expires < 0 || id.Expires > maxSeconds:
-		return errExpires
-	case !validPatterns(id.Rooms):
-		return errRooms
-	case !validPatterns(id.Publish):
-		return errPublish
-	case len(id.Info) > 0 && json.Compact(&info, id.Info) != nil:
-		return errInfoForm
-	case info.Len() > MaxInfo:
-		return errInfo
-	}
-	return nil
 }
 
 func validPatterns(p Patterns) bool {
