@@ -3,22 +3,42 @@ package broker
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"hash/maphash"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
+// What calls may answer.
+var (
+	ErrRooms  = errors.New("rooms with documents take all the places there are for rooms")
+	ErrMemory = errors.New("documents take all the memory they may")
+)
+
 // Config says how much Memory keeps. A field of 0 or less means its default.
 type Config struct {
 	// MaxRooms is how many rooms' offsets are kept. Default 1,048,576. Of those
-	// that share a lock with the next the longest idle goes first; where there is
-	// none the number is passed by one, by 63 at most.
+	// that share a lock with the next and have no document the longest idle goes
+	// first; where there is none the number is passed by one, by 63 at most.
 	MaxRooms int
-	// IdleTTL is how long they are kept after the last message. Default 5 min.
+	// IdleTTL is how long they are kept after the last message or Snapshot.
+	// Default 5 min.
 	IdleTTL time.Duration
+	// HistoryMemory is how many bytes all histories together take. Default 64 MiB.
+	// Past it the rooms longest without a message lose theirs first.
+	HistoryMemory int64
+	// DocumentMemory is how many bytes all documents together take. Default 64 MiB.
+	DocumentMemory int64
+	// MaxOnce is how many idempotency keys are kept. Default 262,144. Of those that
+	// share a lock with the next the oldest goes first; where there is none the
+	// number is passed by one, by 63 at most.
+	MaxOnce int
+	// Needed says whether a room has members, so that it is not forgotten for being
+	// idle. It is called with the room held: it must not block or call the broker.
+	// Nil: no room has.
+	Needed func(room string) bool
 }
 
 func (c Config) withDefaults() Config {
@@ -28,34 +48,58 @@ func (c Config) withDefaults() Config {
 	if c.IdleTTL <= 0 {
 		c.IdleTTL = 5 * time.Minute
 	}
+	if c.HistoryMemory <= 0 {
+		c.HistoryMemory = 64 << 20
+	}
+	if c.DocumentMemory <= 0 {
+		c.DocumentMemory = 64 << 20
+	}
+	if c.MaxOnce <= 0 {
+		c.MaxOnce = 1 << 18
+	}
+	if c.Needed == nil {
+		c.Needed = func(string) bool { return false }
+	}
 	return c
 }
 
 // Memory is the broker of a single node.
 type Memory struct {
 	// Static after construction.
-	seed     maphash.Seed
-	maxRooms int64
-	idle     int64 // nanoseconds
-	prefix   string
-	parts    []part // a power of two
+	cfg    Config // with defaults
+	seed   maphash.Seed
+	prefix string
+	parts  []part // a power of two
+
+	// Held while a history is dropped for the bound's sake, so that no two are
+	// dropped where one is enough. Taken before a part's mu, never with one held.
+	fitting sync.Mutex
 
 	// Atomic.
-	epochs  atomic.Uint64
-	rooms   atomic.Int64
-	evicted atomic.Uint64
+	epochs        atomic.Uint64
+	kept          atomic.Uint64 // messages that went into a history: the order of histories
+	rooms         atomic.Int64
+	historyBytes  atomic.Int64
+	documentBytes atomic.Int64
+	onceKeys      atomic.Int64
+
+	// Atomic: totals.
+	repeated         atomic.Uint64
+	roomsEvicted     atomic.Uint64
+	historiesEvicted atomic.Uint64
+	onceEvicted      atomic.Uint64
 }
 
 const (
 	// manyParts is how many locks there are, so that those who publish to
 	// different rooms seldom wait for each other.
 	manyParts = 64
-	// tidiedByPublish is how many idle rooms a publish drops: more than it adds.
-	tidiedByPublish = 2
-	// tidiedAtOnce is how many idle rooms Tidy drops under one lock.
+	// tidiedByCall is how many idle rooms, or keys, a call drops: more than it adds.
+	tidiedByCall = 2
+	// tidiedAtOnce is how many of each kind Tidy drops under one lock.
 	tidiedAtOnce = 1000
-	// mapKept is up to how many rooms' place a map keeps once it is empty. One that
-	// was larger is given back.
+	// mapKept is up to how many entries' place a map or list keeps once it is empty.
+	// One that was larger is given back.
 	mapKept = 1024
 )
 
@@ -69,11 +113,10 @@ func NewMemory(cfg Config) *Memory {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // crypto/rand ends the program rather than fail
 	m := &Memory{
-		seed:     maphash.MakeSeed(),
-		maxRooms: int64(cfg.MaxRooms),
-		idle:     int64(cfg.IdleTTL),
-		prefix:   strconv.FormatUint(binary.LittleEndian.Uint64(b[:])>>16, 36) + ".",
-		parts:    make([]part, n),
+		cfg:    cfg,
+		seed:   maphash.MakeSeed(),
+		prefix: strconv.FormatUint(binary.LittleEndian.Uint64(b[:])>>16, 36) + ".",
+		parts:  make([]part, n),
 	}
 	for i := range m.parts {
 		m.parts[i].rooms = make(map[string]*room)
@@ -85,22 +128,92 @@ func (m *Memory) part(name string) *part {
 	return &m.parts[maphash.String(m.seed, name)&uint64(len(m.parts)-1)]
 }
 
-// Publish gives a message its place at the time now, in Unix nanoseconds, and
-// hands it on. A broker in memory never refuses one.
-func (m *Memory) Publish(name string, now int64, d Delivery) (Position, error) {
+// epoch is one that no room has had.
+func (m *Memory) epoch() string {
+	return m.prefix + strconv.FormatUint(m.epochs.Add(1), 36)
+}
+
+// Publish gives a message its place, keeps it as the terms say, and hands it on.
+// A repeat of a message with the same key is not handed on: it has the first one's
+// place. ErrRooms: the room is unknown, and nothing may be forgotten for it.
+func (m *Memory) Publish(name string, d Delivery, t Terms) (Position, error) {
+	at, size, err := m.publish(name, d, t)
+	if m.historyBytes.Load() > m.cfg.HistoryMemory {
+		m.fit(size)
+	}
+	return at, err
+}
+
+// publish does it with the room held. Size is that of a message that was to be kept.
+func (m *Memory) publish(name string, d Delivery, t Terms) (at Position, size int64, err error) {
 	p := m.part(name)
 	p.mu.Lock()
 	defer p.mu.Unlock() // also when Deliver panics
-	m.tidy(p, now, tidiedByPublish)
+	m.tidy(p, t.Now, tidiedByCall)
+	if t.Once != "" {
+		m.tidyOnce(p, t.Now, tidiedByCall)
+		if first := p.find(name, t.Once, t.Now); first != nil {
+			m.repeated.Add(1)
+			return first.at, 0, nil
+		}
+	}
 	r := p.rooms[name]
 	if r == nil {
-		r = m.open(p, name)
+		if r, err = m.open(p, name); err != nil {
+			return Position{}, 0, err
+		}
+	}
+	if t.keep() {
+		size = int64(d.Size())
 	}
 	r.at.Offset++
-	r.last = now
-	p.toNewest(r)
+	p.use(r, t.Now)
+	// All is noted before Deliver, so that one that panics leaves no gap.
+	m.keep(p, r, d, size, t)
+	if t.Once != "" {
+		m.note(p, r, t)
+	}
 	d.Deliver(r.at)
-	return r.at, nil
+	return r.at, size, nil
+}
+
+// A Snapshot is what is known of a room at one moment.
+type Snapshot struct {
+	Position         // of the last message
+	Recovered bool   // Messages is all that came after the position asked for
+	Messages  []Kept // oldest first, valid until the function that got it returns; not to be changed
+	Document  []byte // of a room that has one; not to be changed
+	Version   uint64 // of the document; 0: none was set yet
+}
+
+// Snapshot calls f with the room held: all that was delivered before has an offset
+// up to the Snapshot's, all that comes after a higher one. Since is the last
+// position that is known to whoever asks; nil: none. It opens a room that was not
+// known; where there is no place for one, f gets an epoch that no message ever has.
+// F must not block or call the broker.
+func (m *Memory) Snapshot(name string, now int64, since *Position, f func(s Snapshot)) {
+	p := m.part(name)
+	p.mu.Lock()
+	defer p.mu.Unlock() // also when f panics
+	m.tidy(p, now, tidiedByCall)
+	r := p.rooms[name]
+	if r == nil {
+		var err error
+		if r, err = m.open(p, name); err != nil {
+			f(Snapshot{Position: Position{Epoch: m.epoch()}})
+			return
+		}
+	}
+	p.use(r, now)
+	s := Snapshot{Position: r.at}
+	if r.document != nil {
+		s.Document, s.Version = r.document.data, r.document.version
+	}
+	if since != nil && since.Epoch == r.at.Epoch {
+		defer p.clearScratch()
+		s.Messages, s.Recovered = m.missed(p, r, now, since.Offset)
+	}
+	f(s)
 }
 
 // Top gives the place of a room's last message; ok is false where nothing is
@@ -115,125 +228,54 @@ func (m *Memory) Top(name string) (at Position, ok bool) {
 	return Position{}, false
 }
 
-// Rooms is the number of rooms of which something is kept.
-func (m *Memory) Rooms() int { return int(m.rooms.Load()) }
-
-// Evicted is how many rooms were dropped before their time, for others' sake.
-func (m *Memory) Evicted() uint64 { return m.evicted.Load() }
-
-// Tidy drops rooms that have been idle for too long at the time now, in Unix
-// nanoseconds: at most a thousand under each lock, so that no publisher waits
-// long. It is to be called now and then.
+// Tidy drops what is past its time at the time now, in Unix nanoseconds: rooms,
+// histories and idempotency keys, at most a thousand of each under one lock, so
+// that no publisher waits long. It is to be called now and then.
 func (m *Memory) Tidy(now int64) {
+	kinds := [...]func(*part, int64, int){m.tidyHistories, m.tidy, m.tidyOnce}
+	for i := range m.parts {
+		p := &m.parts[i]
+		for _, tidy := range kinds {
+			p.mu.Lock()
+			tidy(p, now, tidiedAtOnce)
+			p.mu.Unlock()
+		}
+	}
+}
+
+// Stats are numbers of a broker at one moment, and totals since it began.
+type Stats struct {
+	Rooms           int // of which something is kept
+	HistoryMessages int
+	HistoryBytes    int64
+	Documents       int
+	DocumentBytes   int64
+	OnceKeys        int
+
+	Repeated         uint64 // messages that came again under the same key
+	RoomsEvicted     uint64 // dropped before their time, for others' sake
+	HistoriesEvicted uint64 // dropped or cut for HistoryMemory's sake
+	OnceEvicted      uint64 // keys dropped before their time
+}
+
+// Stats takes each lock once.
+func (m *Memory) Stats() Stats {
+	s := Stats{
+		Rooms:            int(m.rooms.Load()),
+		HistoryBytes:     m.historyBytes.Load(),
+		DocumentBytes:    m.documentBytes.Load(),
+		OnceKeys:         int(m.onceKeys.Load()),
+		Repeated:         m.repeated.Load(),
+		RoomsEvicted:     m.roomsEvicted.Load(),
+		HistoriesEvicted: m.historiesEvicted.Load(),
+		OnceEvicted:      m.onceEvicted.Load(),
+	}
 	for i := range m.parts {
 		p := &m.parts[i]
 		p.mu.Lock()
-		m.tidy(p, now, tidiedAtOnce)
+		s.HistoryMessages += p.messages
+		s.Documents += p.documents
 		p.mu.Unlock()
 	}
-}
-
-// tidy drops up to most idle rooms of a part. A room whose last message is so far
-// ahead of now was published to before the clock was set back: it would stand
-// before the others, who are behind it, until the clock has caught up.
-func (m *Memory) tidy(p *part, now int64, most int) {
-	for range most {
-		r := p.oldest
-		if r == nil {
-			return
-		}
-		if age := now - r.last; -m.idle < age && age < m.idle {
-			return
-		}
-		m.drop(p, r)
-	}
-}
-
-// open begins a room under a new epoch. Its name is copied: it may be a piece of
-// something large.
-func (m *Memory) open(p *part, name string) *room {
-	if m.rooms.Add(1) > m.maxRooms {
-		m.evict(p)
-	}
-	r := &room{
-		name: strings.Clone(name),
-		at:   Position{Epoch: m.prefix + strconv.FormatUint(m.epochs.Add(1), 36)},
-	}
-	p.rooms[r.name] = r
-	p.most = max(p.most, len(p.rooms))
-	p.push(r)
-	return r
-}
-
-// evict makes place for a room that is counted and not in the part yet. Two may
-// go, so that what was too many at a time when the part was empty becomes less.
-func (m *Memory) evict(p *part) {
-	for range 2 {
-		if p.oldest == nil || m.rooms.Load() <= m.maxRooms {
-			return
-		}
-		m.drop(p, p.oldest)
-		m.evicted.Add(1)
-	}
-}
-
-func (m *Memory) drop(p *part, r *room) {
-	p.unlink(r)
-	delete(p.rooms, r.name)
-	if len(p.rooms) == 0 && p.most > mapKept {
-		p.rooms, p.most = make(map[string]*room), 0
-	}
-	m.rooms.Add(-1)
-}
-
-// A part has the rooms whose names fall into it.
-type part struct {
-	// Guarded by mu.
-	mu     sync.Mutex
-	rooms  map[string]*room
-	oldest *room // the list of rooms, by their last message
-	newest *room
-	most   int // rooms that the map had at a time: it never shrinks
-
-	_ [24]byte // keeps two parts' locks off one cache line
-}
-
-// A room is what is kept of one: its epoch, and the offset of its last message.
-// 64 bytes, guarded by its part's mu.
-type room struct {
-	name         string
-	at           Position
-	last         int64 // when the last message came, in Unix nanoseconds
-	older, newer *room
-}
-
-func (p *part) push(r *room) {
-	r.older = p.newest
-	if p.newest != nil {
-		p.newest.newer = r
-	} else {
-		p.oldest = r
-	}
-	p.newest = r
-}
-
-func (p *part) unlink(r *room) {
-	if r.older != nil {
-		r.older.newer = r.newer
-	} else {
-		p.oldest = r.newer
-	}
-	if r.newer != nil {
-		r.newer.older = r.older
-	} else {
-		p.newest = r.older
-	}
-	r.older, r.newer = nil, nil
-}
-
-func (p *part) toNewest(r *room) {
-	if p.newest != r {
-		p.unlink(r)
-		p.push(r)
-	}
+	return s
 }

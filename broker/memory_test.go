@@ -13,15 +13,17 @@ import (
 type list struct{ got []Position }
 
 func (l *list) Deliver(at Position) { l.got = append(l.got, at) }
+func (l *list) Size() int           { return 0 }
 
 type nothing struct{}
 
 func (nothing) Deliver(Position) {}
+func (nothing) Size() int        { return 0 }
 
 // publish publishes, or fails the test.
 func publish(t testing.TB, m *Memory, room string, now int64) Position {
 	t.Helper()
-	at, err := m.Publish(room, now, nothing{})
+	at, err := m.Publish(room, nothing{}, Terms{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +36,7 @@ func TestMemory_Publish_Counts(t *testing.T) {
 	m := NewMemory(Config{})
 	var l list
 	for i := range uint64(5) {
-		at, err := m.Publish("r", 1, &l)
+		at, err := m.Publish("r", &l, Terms{Now: 1})
 		if err != nil || at.Offset != i+1 || at.Epoch == "" || at != l.got[i] {
 			t.Fatalf("message %d: %+v, %v, delivered as %+v", i, at, err, l.got)
 		}
@@ -103,14 +105,14 @@ func TestMemory_AgainstAModel(t *testing.T) {
 			},
 			"publish": func(t *rapid.T) {
 				room := names.Draw(t, "room")
-				want.tidy(now, tidiedByPublish)
+				want.tidy(now, tidiedByCall)
 				known, ok := want.rooms[room]
 				if !ok && len(want.order) == want.max {
 					want.forget(want.order[0])
 					evicted++
 				}
 				want.forget(room)
-				at, err := m.Publish(room, now, nothing{})
+				at, err := m.Publish(room, nothing{}, Terms{Now: now})
 				if err != nil || at.Offset != known.at.Offset+1 || ok && at.Epoch != known.at.Epoch || !ok && epochs[at.Epoch] {
 					t.Fatalf("%s is at %+v, %v; was at %+v", room, at, err, known.at)
 				}
@@ -120,8 +122,8 @@ func TestMemory_AgainstAModel(t *testing.T) {
 				want.rooms[room] = known
 			},
 			"": func(t *rapid.T) {
-				if m.Rooms() != len(want.order) || m.Evicted() != evicted {
-					t.Fatalf("%d rooms and %d evicted, expected %d and %d", m.Rooms(), m.Evicted(), len(want.order), evicted)
+				if m.Stats().Rooms != len(want.order) || m.Stats().RoomsEvicted != evicted {
+					t.Fatalf("%d rooms and %d evicted, expected %d and %d", m.Stats().Rooms, m.Stats().RoomsEvicted, len(want.order), evicted)
 				}
 				for room := range want.rooms {
 					if at, ok := m.Top(room); !ok || at != want.rooms[room].at {
@@ -143,12 +145,12 @@ func TestMemory_Publish_ForgetsTheIdle(t *testing.T) {
 		t.Errorf("before its time a room is at %+v", at)
 	}
 	m.Tidy(int64(time.Second) - 1)
-	if m.Rooms() != 1000 {
-		t.Errorf("before their time %d rooms are kept", m.Rooms())
+	if m.Stats().Rooms != 1000 {
+		t.Errorf("before their time %d rooms are kept", m.Stats().Rooms)
 	}
 	m.Tidy(int64(time.Second))
-	if m.Rooms() != 1 || m.Evicted() != 0 {
-		t.Errorf("%d rooms are kept and %d evicted, expected 1 and 0", m.Rooms(), m.Evicted())
+	if m.Stats().Rooms != 1 || m.Stats().RoomsEvicted != 0 {
+		t.Errorf("%d rooms are kept and %d evicted, expected 1 and 0", m.Stats().Rooms, m.Stats().RoomsEvicted)
 	}
 	if later := publish(t, m, name(0), int64(2*time.Second)); later.Offset != 1 || later.Epoch == at.Epoch {
 		t.Errorf("after its time a room goes on at %+v", later)
@@ -163,12 +165,12 @@ func TestMemory_Publish_TidiesALittle(t *testing.T) {
 	}
 	for i := range 50 {
 		publish(t, m, "busy", int64(2*time.Second))
-		if want := 100 - (i+1)*tidiedByPublish + 1; m.Rooms() != want {
-			t.Fatalf("after %d publishes %d rooms are kept, expected %d", i+1, m.Rooms(), want)
+		if want := 100 - (i+1)*tidiedByCall + 1; m.Stats().Rooms != want {
+			t.Fatalf("after %d publishes %d rooms are kept, expected %d", i+1, m.Stats().Rooms, want)
 		}
 	}
-	if m.Evicted() != 0 {
-		t.Errorf("%d rooms were evicted", m.Evicted())
+	if m.Stats().RoomsEvicted != 0 {
+		t.Errorf("%d rooms were evicted", m.Stats().RoomsEvicted)
 	}
 }
 
@@ -183,8 +185,8 @@ func TestMemory_Publish_ClockSetBack(t *testing.T) {
 	}
 	publish(t, m, "b", 0)
 	m.Tidy(int64(time.Second))
-	if m.Rooms() != 0 {
-		t.Errorf("%d rooms are kept", m.Rooms())
+	if m.Stats().Rooms != 0 {
+		t.Errorf("%d rooms are kept", m.Stats().Rooms)
 	}
 }
 
@@ -197,12 +199,12 @@ func TestMemory_Publish_MaxRooms(t *testing.T) {
 	}
 	for i := range 5 * most {
 		publish(t, m, name(i), int64(i))
-		if n := m.Rooms(); n > most+manyParts-1 || i >= 2*most && n < most {
+		if n := m.Stats().Rooms; n > most+manyParts-1 || i >= 2*most && n < most {
 			t.Fatalf("%d rooms are kept after %d, expected %d", n, i+1, most)
 		}
 	}
-	if n := int(m.Evicted()); n != 5*most-m.Rooms() {
-		t.Errorf("%d were evicted, %d of %d are kept", n, m.Rooms(), 5*most)
+	if n := int(m.Stats().RoomsEvicted); n != 5*most-m.Stats().Rooms {
+		t.Errorf("%d were evicted, %d of %d are kept", n, m.Stats().Rooms, 5*most)
 	}
 	if _, ok := m.Top(name(5*most - 1)); !ok {
 		t.Error("the newest room is not known")
@@ -210,10 +212,12 @@ func TestMemory_Publish_MaxRooms(t *testing.T) {
 }
 
 func TestConfig_Defaults(t *testing.T) {
-	for _, cfg := range []Config{{}, {MaxRooms: -1, IdleTTL: -1}} {
+	for _, cfg := range []Config{{}, {MaxRooms: -1, IdleTTL: -1, HistoryMemory: -1, DocumentMemory: -1, MaxOnce: -1}} {
 		m := NewMemory(cfg)
-		if m.maxRooms != 1<<20 || m.idle != int64(5*time.Minute) {
-			t.Errorf("%+v: %d rooms for %v", cfg, m.maxRooms, time.Duration(m.idle))
+		got := m.cfg
+		if got.MaxRooms != 1<<20 || got.IdleTTL != 5*time.Minute || got.HistoryMemory != 64<<20 ||
+			got.DocumentMemory != 64<<20 || got.MaxOnce != 262_144 || got.Needed("r") {
+			t.Errorf("the defaults are %+v", got)
 		}
 	}
 }
@@ -225,7 +229,7 @@ func TestMemory_Publish_OneOrder(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 1000 {
-				_, _ = m.Publish("r", 1, &l)
+				_, _ = m.Publish("r", &l, Terms{Now: 1})
 			}
 		})
 	}
@@ -258,6 +262,8 @@ func (c *check) Deliver(at Position) {
 	c.before = at
 }
 
+func (c *check) Size() int { return 0 }
+
 // Publishers, tidiers and evictions at once: each room sees one order, each epoch
 // an offset once.
 func TestMemory_ManyGoroutines(t *testing.T) {
@@ -272,7 +278,7 @@ func TestMemory_ManyGoroutines(t *testing.T) {
 			wg.Go(func() {
 				for i := range 20_000 {
 					room := i * (2*g + 1) % len(checks)
-					at, _ := m.Publish(name(room), int64(i), &checks[room])
+					at, _ := m.Publish(name(room), &checks[room], Terms{Now: int64(i)})
 					if top, ok := m.Top(name(room)); ok && top.Epoch == at.Epoch && top.Offset < at.Offset {
 						t.Errorf("after %+v the top is %+v", at, top)
 					}
@@ -283,15 +289,15 @@ func TestMemory_ManyGoroutines(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := m.Rooms(); n > most+manyParts+4 {
+		if n := m.Stats().Rooms; n > most+manyParts+4 {
 			t.Errorf("%d rooms are kept, expected %d", n, most)
 		}
 		kept := 0
 		for i := range m.parts {
 			kept += len(m.parts[i].rooms)
 		}
-		if kept != m.Rooms() {
-			t.Errorf("%d rooms are counted, %d are there", m.Rooms(), kept)
+		if kept != m.Stats().Rooms {
+			t.Errorf("%d rooms are counted, %d are there", m.Stats().Rooms, kept)
 		}
 	}
 }
@@ -299,13 +305,14 @@ func TestMemory_ManyGoroutines(t *testing.T) {
 type panics struct{}
 
 func (panics) Deliver(Position) { panic("deliver") }
+func (panics) Size() int        { return 0 }
 
 // A delivery that panics takes its offset with it and leaves the room open.
 func TestMemory_Publish_PanicInDeliver(t *testing.T) {
 	m := NewMemory(Config{})
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = m.Publish("r", 1, panics{})
+		_, _ = m.Publish("r", panics{}, Terms{Now: 1})
 	}()
 	if at := publish(t, m, "r", 1); at.Offset != 2 {
 		t.Errorf("the next message is at %+v", at)
@@ -317,11 +324,24 @@ func TestMemory_Publish_Allocations(t *testing.T) {
 	publish(t, m, "r", 1)
 	publish(t, m, "s", 1)
 	if n := testing.AllocsPerRun(100, func() {
-		_, _ = m.Publish("r", 1, nothing{})
-		_, _ = m.Publish("s", 1, nothing{})
+		_, _ = m.Publish("r", nothing{}, Terms{Now: 1})
+		_, _ = m.Publish("s", nothing{}, Terms{Now: 1})
 		m.Top("r")
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+	at := publish(t, m, "r", 1)
+	if n := testing.AllocsPerRun(1000, func() {
+		_, _ = m.Publish("r", nothing{}, keeps(1, 100))
+		_, _ = m.Publish("s", nothing{}, keeps(1, 1))
+	}); n > 0 { // the ring's growth is less than one each
+		t.Errorf("%v allocations with a history", n)
+	}
+	since, recovered := &Position{Epoch: at.Epoch, Offset: at.Offset + 1000}, 0
+	if n := testing.AllocsPerRun(100, func() {
+		m.Snapshot("r", 1, since, func(s Snapshot) { recovered += len(s.Messages) })
+	}); n != 0 || recovered != 101 {
+		t.Errorf("%v allocations for %d messages recovered", n, recovered)
 	}
 }
 
@@ -330,7 +350,7 @@ func TestMemory_Publish_MaxRooms_ComesBack(t *testing.T) {
 	const most = manyParts * manyParts
 	m := NewMemory(Config{MaxRooms: most})
 	i := 0
-	for ; m.Rooms() < most; i++ { // all under one lock
+	for ; m.Stats().Rooms < most; i++ { // all under one lock
 		if m.part(name(i)) == &m.parts[0] {
 			publish(t, m, name(i), 1)
 		}
@@ -342,13 +362,13 @@ func TestMemory_Publish_MaxRooms_ComesBack(t *testing.T) {
 			publish(t, m, name(i), 1)
 		}
 	}
-	if n := m.Rooms(); n != most+manyParts-1 {
+	if n := m.Stats().Rooms; n != most+manyParts-1 {
 		t.Fatalf("%d rooms are kept, expected %d", n, most+manyParts-1)
 	}
 	for last := i + 100*manyParts; i < last; i++ {
 		publish(t, m, name(i), 1)
 	}
-	if n := m.Rooms(); n != most {
+	if n := m.Stats().Rooms; n != most {
 		t.Errorf("%d rooms are kept at last, expected %d", n, most)
 	}
 }
