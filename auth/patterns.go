@@ -11,12 +11,15 @@ type Patterns []string
 // room, for each pattern.
 func (p Patterns) Match(room string) bool {
 	for _, pattern := range p {
-		if pattern != "" && match(pattern, room) {
+		if MatchPattern(pattern, room) {
 			return true
 		}
 	}
 	return false
 }
+
+// MatchPattern says whether one pattern is of the room.
+func MatchPattern(pattern, room string) bool { return pattern != "" && match(pattern, room) }
 
 // match takes each piece between stars at its first place after the piece before:
 // where any choice of places fits, this one does, so it never goes back.

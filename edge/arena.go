@@ -23,8 +23,8 @@ type unit [16]byte
 type ref = uint32
 
 const (
-	// maxString is the longest string: the info of a token.
-	maxString = 1024
+	// maxString is the longest string: what a token can hold.
+	maxString = 28 << 10
 	maxUnits  = (maxString + 2 + 15) / 16
 	// unitsPerSlot is how much room there is, on average, for a connection.
 	unitsPerSlot = 24

@@ -24,7 +24,23 @@ type Config struct {
 	Origins     []string      // allowed Origins, with * for any run of bytes. Default: the same host
 	TokenCookie string        // a cookie that may hold the token; empty: none
 
+	// Rooms.
+	Rooms []RoomPolicy // the first match rules a room
+
+	// Who is asked and told.
+	Decider     Decider       // nil: nobody is asked
+	Asks        []What        // what it is asked about: connect, join, publish
+	AskTime     time.Duration // for its answer, 10 ms to 1 min. Default 2 s
+	AskIdentity bool          // who a client is, the Decider alone says: it must be asked about connect, and Auth nil
+	Askers      int           // questions at once, 1 to 10,000; 64 times as many may wait. Default 256
+	Observer    Observer      // nil: nobody is told
+	Events      []What        // what it is told of
+
 	// Bounds.
+	MaxPerUser     int   // connections of a user at once, 1 to 1,000,000; 0: any number
+	MaxJoined      int   // rooms of a connection, 1 to 10,000. Default 100
+	HistoryMemory  int64 // bytes of all rooms' histories, at least 64 KiB. Default 64 MiB
+	DocumentMemory int64 // bytes of all rooms' documents, at least 64 KiB. Default 64 MiB
 	MaxMessage     int   // bytes of a message, 125 to 64 MiB. Default 65,536
 	MaxConnections int   // Default: the limit on open files less a reserve
 	Outbox         int   // bytes that may wait for one connection behind the message under way, 1 KiB to 1 GiB; never less than one message. Default 64 KiB
@@ -48,8 +64,10 @@ const (
 	maxEarly       = 64 << 10 // bytes that a client may send while its token is verified
 	maxPathRooms   = 64       // rooms that a raw stream may name
 	messageTimeout = 60       // seconds from a message's first byte to its last
-	retryAfter     = 5        // seconds, with 503
+	retryAfter     = 5        // seconds, with 429 and 503
 	minMemory      = 1 << 20  // least of each memory bound
+	minKept        = 64 << 10 // least of what is kept for rooms
+	envelope       = 3 << 10  // what a native message may have besides its data
 	postCost       = 128      // what a publication counts for besides its bytes
 	drainRate      = 1000     // goodbyes a second, where the time allows
 	drainTick      = 20 * time.Millisecond
@@ -62,11 +80,16 @@ func (c Config) withDefaults() Config {
 	c.Loops = cmp.Or(c.Loops, poller.DefaultLoops())
 	c.MaxMessage = cmp.Or(c.MaxMessage, 64<<10)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
-	c.Outbox = max(cmp.Or(c.Outbox, 64<<10), c.MaxMessage+16)
+	c.Outbox = max(cmp.Or(c.Outbox, 64<<10), c.MaxMessage*4/3+envelope)
 	c.OutboxMemory = cmp.Or(c.OutboxMemory, 256<<20)
 	c.PublishMemory = cmp.Or(c.PublishMemory, 64<<20)
 	c.ReadMemory = cmp.Or(c.ReadMemory, 256<<20)
 	c.Verifiers = cmp.Or(c.Verifiers, defaultVerifiers())
+	c.AskTime = cmp.Or(c.AskTime, 2*time.Second)
+	c.Askers = cmp.Or(c.Askers, 256)
+	c.MaxJoined = cmp.Or(c.MaxJoined, 100)
+	c.HistoryMemory = cmp.Or(c.HistoryMemory, 64<<20)
+	c.DocumentMemory = cmp.Or(c.DocumentMemory, 64<<20)
 	c.Heartbeat = cmp.Or(c.Heartbeat, 25*time.Second)
 	c.HeartbeatTimeout = cmp.Or(c.HeartbeatTimeout, 10*time.Second)
 	c.HandshakeTimeout = cmp.Or(c.HandshakeTimeout, 10*time.Second)
@@ -128,6 +151,18 @@ func (c Config) Validate() error {
 	number("PublishMemory", c.PublishMemory, minMemory, 1<<50)
 	number("ReadMemory", c.ReadMemory, minMemory, 1<<50)
 	number("Verifiers", int64(c.Verifiers), 1, 1024)
+	number("Askers", int64(c.Askers), 1, 10000)
+	number("MaxPerUser", int64(c.MaxPerUser), 0, 1e6)
+	number("MaxJoined", int64(c.MaxJoined), 1, 10000)
+	number("HistoryMemory", c.HistoryMemory, minKept, 1<<50)
+	number("DocumentMemory", c.DocumentMemory, minKept, 1<<50)
+	c.checkHooks(bad)
+	if len(c.Rooms) > maxPolicies {
+		bad("Rooms", "%d policies: at most %d would be right", len(c.Rooms), maxPolicies)
+	}
+	for i := range c.Rooms {
+		c.Rooms[i].check(func(format string, args ...any) { bad("Rooms", format, args...) })
+	}
 	span("Heartbeat", c.Heartbeat, time.Hour)
 	span("HeartbeatTimeout", c.HeartbeatTimeout, time.Hour)
 	span("HandshakeTimeout", c.HandshakeTimeout, 10*time.Minute)
@@ -138,4 +173,28 @@ func (c Config) Validate() error {
 		bad("Origins", "%v", err)
 	}
 	return errors.Join(errs...)
+}
+
+// checkHooks tells bad of what is wrong with who is asked and told.
+func (c *Config) checkHooks(bad func(field, format string, args ...any)) {
+	if c.AskTime < 10*time.Millisecond || c.AskTime > time.Minute {
+		bad("AskTime", "%v is out of range: 10ms to 1m", c.AskTime)
+	}
+	for _, w := range c.Asks {
+		if w != WhatConnect && w != WhatJoin && w != WhatPublish {
+			bad("Asks", "it is not asked about %v: connect, join or publish would be right", w)
+		}
+	}
+	asked := setOf(c.Asks)
+	switch {
+	case asked != 0 && c.Decider == nil:
+		bad("Decider", "it is missing: Asks says that it is asked")
+	case c.AskIdentity && asked&(1<<WhatConnect) == 0:
+		bad("AskIdentity", "it needs a Decider that is asked about connect")
+	case c.AskIdentity && c.Auth != nil:
+		bad("AskIdentity", "it stands together with Auth: one of the two would be right")
+	}
+	if len(c.Events) > 0 && c.Observer == nil {
+		bad("Observer", "it is missing: Events says that it is told")
+	}
 }

@@ -108,6 +108,7 @@ func (s *Server) tidy(stopped <-chan struct{}) <-chan struct{} {
 				return
 			case now := <-tick.C:
 				s.broker.Tidy(now.UnixNano())
+				s.tickets.tidy(now)
 			}
 			var opened uint64
 			for _, l := range s.group.Loops() {

@@ -20,11 +20,12 @@ const (
 	keptFeeds = 64
 )
 
-// A backlog is a room's Data on one loop: 24 bytes while nothing waits.
+// A backlog is a room's Data on one loop, for one form: 32 bytes while nothing waits.
 type backlog struct {
-	feed  *feed  // what has not gone out to all; nil where nothing waits
-	since uint64 // the sequence when the room came to be here: what is older is not for its members
-	end   uint32 // the place behind the room's newest byte; places count bytes and wrap around
+	feed   *feed   // what has not gone out to all; nil where nothing waits
+	policy *policy // what holds in the room
+	since  uint64  // the sequence when the room came to be here: what is older is not for its members
+	end    uint32  // the place behind the room's newest byte; places count bytes and wrap around
 }
 
 // A feed is what a room's members on one loop have not all got: a short log of
@@ -48,8 +49,9 @@ type feed struct {
 
 // A mark is the end of one message.
 type mark struct {
-	end uint32
-	pub *publication
+	end  uint32
+	cost uint32 // what it counts for in Server.publishBytes
+	at   int64  // when it was published
 }
 
 // A skip is a message that one member does not get.
@@ -58,21 +60,33 @@ type skip struct {
 	from, to uint32
 }
 
-// publication adds a message to its room's feed.
+// publication adds a message to its room's feed, in each form that somebody gets.
 func (l *loop) publication(p *publication) {
-	r := l.shard.Find(p.room)
-	if r == nil || p.seq <= r.Data.since {
-		l.srv.publishBytes.Add(-p.cost) // those whom it was for have left meanwhile
+	l.srv.publishBytes.Add(-cost(p.raw))
+	if p.raw == nil {
+		l.feed(l.shards[formNative].Find(p.seat), p, p.native)
 		return
+	}
+	l.feed(l.shards[formRaw].Find(p.room), p, p.raw)
+	if r := l.shards[formNative].Find(p.room); r != nil {
+		l.feed(r, p, p.nativeFrame())
+	}
+}
+
+// feed adds a frame to a room's feed.
+func (l *loop) feed(r *rooms.Room[backlog], p *publication, frame []byte) {
+	if r == nil || p.seq <= r.Data.since {
+		return // those whom it was for have left meanwhile
 	}
 	f := r.Data.feed
 	if f == nil {
 		f = l.newFeed(r)
 	}
 	from := r.Data.end
-	f.log = append(f.log, p.frame...)
-	r.Data.end += uint32(len(p.frame))
-	f.marks = append(f.marks, mark{r.Data.end, p})
+	f.log = append(f.log, frame...)
+	r.Data.end += uint32(len(frame))
+	f.marks = append(f.marks, mark{end: r.Data.end, cost: uint32(cost(frame)), at: p.at})
+	l.srv.publishBytes.Add(cost(frame))
 	if p.exclude != 0 {
 		if s, ok := l.Lookup(p.exclude); ok {
 			f.skips = append(f.skips, skip{s, from, r.Data.end})
@@ -184,7 +198,7 @@ func (l *loop) missed(s poller.Slot, messages int) {
 
 // catchUp writes to a connection what its rooms have for it, before its goodbye.
 func (l *loop) catchUp(ses *session) {
-	l.shard.Each(ses.seats, func(r *rooms.Room[backlog], m *rooms.Member) bool {
+	l.shardOf(ses).Each(ses.seats, func(r *rooms.Room[backlog], m *rooms.Member) bool {
 		for f := r.Data.feed; f != nil && m.At != r.Data.end && l.Live(m.Slot); {
 			l.delivered.Add(l.visit(f, m))
 		}
@@ -234,7 +248,8 @@ func (l *loop) trim(f *feed, upTo uint32) {
 	n := 0
 	now := int64(time.Since(l.srv.group.Began()))
 	for n < len(f.marks) && f.marks[n].end-f.base <= upTo-f.base {
-		l.delivery(f.marks[n].pub, now)
+		l.latency.Observe(now - f.marks[n].at)
+		l.srv.publishBytes.Add(-int64(f.marks[n].cost))
 		n++
 	}
 	if n == 0 {
@@ -246,7 +261,6 @@ func (l *loop) trim(f *feed, upTo uint32) {
 	}
 	f.skips = append(f.skips[:0], f.skips[k:]...)
 	f.marks = append(f.marks[:0], f.marks[n:]...)
-	clear(f.marks[len(f.marks) : len(f.marks)+n])
 	gone := upTo - f.base
 	if f.shared {
 		f.log = f.log[gone:]
@@ -254,12 +268,6 @@ func (l *loop) trim(f *feed, upTo uint32) {
 		f.log = append(f.log[:0], f.log[gone:]...)
 	}
 	f.base = upTo
-}
-
-// delivery says that the loop has written a publication to all members.
-func (l *loop) delivery(p *publication, now int64) {
-	l.latency.Observe(now - p.at)
-	l.srv.publishBytes.Add(-p.cost)
 }
 
 // finishFeed ends a feed that has gone out to all.
@@ -288,9 +296,8 @@ func (l *loop) abandon(r *rooms.Room[backlog]) {
 		return
 	}
 	for i := range f.marks {
-		l.srv.publishBytes.Add(-f.marks[i].pub.cost)
+		l.srv.publishBytes.Add(-int64(f.marks[i].cost))
 	}
-	clear(f.marks)
 	f.room, f.todo, f.again, f.behind = nil, 0, false, false
 	r.Data.feed = nil
 }

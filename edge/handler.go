@@ -87,11 +87,11 @@ func (c Conn) ID() ConnID { return c.loop.ID(c.slot) }
 func (c Conn) Name() string { return c.loop.srv.ConnName(c.ID()) }
 
 // User is the sub of the connection's token; empty without a token.
-func (c Conn) User() string { return string(c.loop.strings.get(c.loop.session(c.slot).user)) }
+func (c Conn) User() string { return string(c.loop.claims(c.loop.session(c.slot)).user()) }
 
 // Info is the info of its token: JSON, a copy, or nil.
 func (c Conn) Info() []byte {
-	return append([]byte(nil), c.loop.strings.get(c.loop.session(c.slot).info)...)
+	return append([]byte(nil), c.loop.claims(c.loop.session(c.slot)).info()...)
 }
 
 // Remote is the address that it comes from.
@@ -103,18 +103,18 @@ func (c Conn) Waiting() int { return c.loop.Waiting(c.slot) }
 // Send sends a message. ErrClosed where the connection ends or can take no more,
 // ErrTooLarge, ErrText.
 func (c Conn) Send(m Message) error {
-	frame, err := c.loop.srv.frame(m)
+	p, err := c.loop.srv.parcel(&m)
 	if err != nil {
 		return err
 	}
-	if !c.loop.Write(c.slot, frame) {
+	if !c.loop.Write(c.slot, p.frame(c.loop.session(c.slot).kind)) {
 		return ErrClosed
 	}
 	return nil
 }
 
 // Join makes it a member: it gets what is published from now on. No more happens
-// where it is one already. ErrRoom, ErrClosed.
+// where it is one already. ErrRoom, ErrMembers, ErrClosed.
 func (c Conn) Join(room string) error {
 	switch {
 	case !rooms.ValidName(room):
@@ -122,12 +122,14 @@ func (c Conn) Join(room string) error {
 	case !c.loop.Live(c.slot):
 		return ErrClosed
 	}
-	c.loop.join(c.slot, c.loop.session(c.slot), room)
+	if !c.loop.admitTo(c.slot, c.loop.session(c.slot), room, c.loop.srv.policy(room)) {
+		return ErrMembers
+	}
 	return nil
 }
 
 // Leave ends the membership; nothing happens where there is none.
-func (c Conn) Leave(room string) { c.loop.leave(c.loop.session(c.slot), room) }
+func (c Conn) Leave(room string) { c.loop.leave(c.slot, c.loop.session(c.slot), room) }
 
 // Close ends it with a close code, as Server.Close does.
 func (c Conn) Close(code uint16, text string) error {

@@ -70,9 +70,20 @@ func (f *fixture) end() {
 	if closed != st.Opened {
 		f.t.Errorf("%d opened, %d closed", st.Opened, closed)
 	}
+	if n := f.parked.Load(); n != 0 {
+		f.t.Errorf("%d connections wait for ever", n)
+	}
+	if n := f.users.len(); n != 0 {
+		f.t.Errorf("%d users left over", n)
+	}
 	for _, l := range f.loops {
-		if n := l.shard.Seats(); n != 0 {
-			f.t.Errorf("%d seats left over", n)
+		for _, shard := range l.shards {
+			if n := shard.Seats(); n != 0 {
+				f.t.Errorf("%d seats left over", n)
+			}
+		}
+		if len(l.awaited) != 0 {
+			f.t.Errorf("joins left over: %v", l.awaited)
 		}
 		if l.strings.used != 0 {
 			f.t.Errorf("%d bytes of names left over", l.strings.used)

@@ -16,21 +16,28 @@ var layers = map[string][]string{
 	"rooms":     nil,
 	"auth":      nil,
 	"broker":    nil,
-	"edge":      {"auth", "broker", "poller", "protocol", "rooms"},
-	"api":       {"auth", "broker", "edge", "poller", "protocol", "rooms"},
+	"native":    nil,
+	"edge":      {"auth", "broker", "native", "poller", "protocol", "rooms"},
+	"api":       {"auth", "broker", "edge", "native", "poller", "protocol", "rooms"},
+	"webhook":   {"auth", "broker", "edge", "native", "poller", "protocol", "rooms"},
 	"bench":     {"poller", "protocol"},
-	"cmd/roost": {"api", "auth", "bench", "broker", "edge", "poller", "protocol", "rooms"},
+	"cmd/roost": {"api", "auth", "bench", "broker", "edge", "native", "poller", "protocol", "rooms", "webhook"},
+
+	"broker/brokertest": {"broker"},
 }
 
 // owners says which packages alone may import a library directly.
 var owners = map[string][]string{
-	"github.com/gobwas/ws":                {"protocol"},
-	"github.com/panjf2000/gnet/v2":        {"poller"},
-	"github.com/golang-jwt/jwt/v5":        {"auth"},
-	"github.com/prometheus/client_golang": {"api"},
-	"github.com/alecthomas/kong":          {"cmd/roost"},
-	"github.com/goccy/go-yaml":            {"cmd/roost"},
-	"net/http":                            {"api", "cmd/roost", "bench"},
+	"github.com/gobwas/ws":                     {"protocol"},
+	"github.com/panjf2000/gnet/v2":             {"poller"},
+	"github.com/golang-jwt/jwt/v5":             {"auth"},
+	"github.com/evanphx/json-patch/v5":         {"broker"},
+	"github.com/santhosh-tekuri/jsonschema/v6": {"broker"},
+	"github.com/prometheus/client_golang":      {"api"},
+	"github.com/alecthomas/kong":               {"cmd/roost"},
+	"github.com/goccy/go-yaml":                 {"cmd/roost"},
+	"github.com/go-json-experiment/json":       {"native", "edge", "api"},
+	"net/http":                                 {"api", "webhook", "cmd/roost", "bench"},
 }
 
 func list(t *testing.T, format, pkg string) []string {

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/roostws/roost/native"
 	"github.com/roostws/roost/poller"
 	"github.com/roostws/roost/protocol"
 	"github.com/roostws/roost/rooms"
@@ -22,7 +23,8 @@ type loop struct {
 	upgrade   *protocol.Handshaker
 
 	// Owned by the loop.
-	shard     *rooms.Shard[backlog]
+	shards    [numForms]*rooms.Shard[backlog]
+	awaited   map[string]int // joins under way, by room: their members are in the Directory already
 	strings   *arena
 	sides     []*side
 	freeSides []uint32
@@ -33,7 +35,11 @@ type loop struct {
 	queue     []*feed            // rooms with something to deliver, the next first
 	feeds     []*feed            // unused
 	drainAt   poller.Slot        // the next to say goodbye to
-	scratch   []byte             // for close frames
+	scratch   []byte             // for frames
+	reply     []byte             // for what is said to native clients
+	packed    []byte             // for claims
+	parser    native.Parser
+	command   native.Command
 
 	// Atomic: read by Stats.
 	tableBytes atomic.Int64
@@ -52,7 +58,10 @@ func newLoop(s *Server, pl *poller.Loop) (*loop, error) {
 		reader: &protocol.Reader{Limit: s.cfg.MaxMessage}, reading: nobody,
 	}
 	l.upgrade = protocol.NewHandshaker(l)
-	l.shard = rooms.NewShard[backlog](l.moved)
+	for i := range l.shards {
+		l.shards[i] = rooms.NewShard[backlog](l.moved)
+	}
+	l.awaited = make(map[string]int)
 	var err error
 	l.strings, err = newArena(poller.FileLimit())
 	return l, err
@@ -62,6 +71,10 @@ func newLoop(s *Server, pl *poller.Loop) (*loop, error) {
 const nobody = ^poller.Slot(0)
 
 func (l *loop) session(s poller.Slot) *session { return l.srv.sessions.At(s) }
+
+// claims are what a connection may do, and who it is: valid until the next of the
+// arena's strings is dropped.
+func (l *loop) claims(ses *session) claims { return l.strings.get(ses.who) }
 
 // wall is the time of day, in Unix seconds. Tokens end by it.
 func (l *loop) wall() int64 { return time.Now().Unix() }
@@ -81,6 +94,10 @@ func (l *loop) Data(s poller.Slot, b []byte) {
 		if b = l.request(s, ses, b); len(b) == 0 {
 			return
 		}
+	}
+	if len(b) == 0 {
+		l.goOn(s, ses)
+		return
 	}
 	l.frames(s, ses, b)
 }
@@ -107,6 +124,10 @@ func (l *loop) Timer(s poller.Slot) {
 		l.end(s, ReasonNoPong)
 		return
 	}
+	if ses.warn != 0 && l.wall() >= int64(ses.warn) {
+		ses.warn = 0
+		l.expiring(s, ses)
+	}
 	if ses.pinged == 0 && now >= heard+l.heartbeat-l.spread(s) {
 		ses.pinged = now
 		if !l.WriteShared(s, protocol.PingFrame) {
@@ -119,7 +140,7 @@ func (l *loop) Timer(s poller.Slot) {
 // late says whether what sd began has taken too long: a minute, and a second
 // for each 16 KiB that came.
 func (l *loop) late(sd *side, now uint32) bool {
-	return now > sd.since+messageTimeout+uint32(sd.held>>14)
+	return len(sd.rest) == 0 && now > sd.since+messageTimeout+uint32(sd.held>>14)
 }
 
 // Closed ends a connection's part in everything.
@@ -137,57 +158,76 @@ func (l *loop) Closed(s poller.Slot, cause poller.Cause) {
 }
 
 func (l *loop) forget(s poller.Slot, ses *session, why Reason) {
-	l.unseat(ses)
+	l.unseat(s, ses)
 	l.letGo(ses)
-	l.strings.drop(ses.user)
-	l.strings.drop(ses.info)
 	if ses.flags&upgraded != 0 {
 		l.srv.connections.Add(-1)
 		l.closed[why].Add(1)
+		l.record(s, ses, why, 0)
+		l.ended(s, ses, why)
 	} else if ses.kind <= kindParked && why != ReasonHandshake {
 		l.closed[ReasonHandshake].Add(1)
 	} else {
 		l.closed[why].Add(1)
 	}
+	l.uncount(s, ses)
+	l.strings.drop(ses.who)
 	*ses = session{}
 	l.measure()
 }
 
 // Post handles what other goroutines ask of the loop.
 func (l *loop) Post(p poller.Post) {
-	if p.Op == opPublish {
-		l.publication(p.Arg.(*publication))
+	switch arg := p.Arg.(type) {
+	case *publication:
+		l.publication(arg)
 		return
-	}
-	if p.Op == opDrain {
-		l.sayGoodbye(p.Arg.(int))
+	case int:
+		l.sayGoodbye(arg)
+		return
+	case func():
+		arg()
+		return
+	case *userPost:
+		l.toUser(arg)
 		return
 	}
 	s, ok := l.Lookup(p.ID)
 	switch arg := p.Arg.(type) {
 	case *parcel:
 		l.srv.publishBytes.Add(-arg.cost)
-		if !ok || l.session(s).kind <= kindParked || !l.WriteShared(s, arg.frame) {
-			l.dropped[dropClosed].Add(1)
-			return
-		}
-		l.delivered.Add(1)
+		l.deliver(s, ok, arg)
 	case *goodbye:
 		if ok {
-			l.bye(s, ReasonServer, arg.code, arg.text)
+			l.bye(s, arg.why, arg.code, arg.text)
 		}
 	case *verdict:
 		if ok {
 			l.decided(s, arg)
 		}
+	case step:
+		if ok {
+			l.goThrough(s, l.session(s), arg)
+		} else {
+			arg.gone(l)
+		}
 	}
+}
+
+// deliver writes a parcel to a connection, where it is there.
+func (l *loop) deliver(s poller.Slot, ok bool, p *parcel) {
+	if !ok || l.session(s).kind <= kindParked || !l.WriteShared(s, p.frame(l.session(s).kind)) {
+		l.dropped[dropClosed].Add(1)
+		return
+	}
+	l.delivered.Add(1)
 }
 
 // Fault ends a connection whose handling panicked.
 func (l *loop) Fault(s poller.Slot, v any, stack []byte) {
 	if l.reading == s {
 		l.reading = nobody
-		if l.session(s).side == 0 {
+		if ses := l.session(s); ses.side == 0 || l.sides[ses.side-1].reader == nil {
 			l.reader.Reset()
 		}
 	}
@@ -219,62 +259,21 @@ func (l *loop) bye(s poller.Slot, why Reason, code uint16, text string) {
 	if why != ReasonSlowConsumer && why != ReasonOutboxMemory {
 		l.catchUp(ses)
 	}
+	l.record(s, ses, why, code)
 	l.scratch = protocol.AppendClose(l.scratch[:0], code, text)
 	l.Write(s, l.scratch)
-	l.unseat(ses)
+	l.unseat(s, ses)
 	if l.reading != s {
 		l.letGo(ses)
 	}
 	l.Finish(s, why.cause())
 }
 
-// join seats a connection in a room.
-func (l *loop) join(s poller.Slot, ses *session, room string) {
-	at := uint32(0)
-	if r := l.shard.Find(room); r != nil {
-		at = r.Data.end
-	}
-	head, r, first, ok := l.shard.Join(ses.seats, room, s, at)
-	if !ok {
-		return
-	}
-	ses.seats = head
-	if f := r.Data.feed; f != nil {
-		f.todo++ // the sweep passes this seat, too, on its way to those who lack something
-	}
-	if first {
-		l.srv.directory.Add(room, l.Index())
-		// What is published from here on reaches this loop. What was posted to it
-		// before, for members who have left, must not reach the new ones: what came
-		// between was not posted, and they would see a gap.
-		r.Data.since = l.srv.sequence.Load()
-	}
-}
-
-// leave ends a membership.
-func (l *loop) leave(ses *session, room string) {
-	head, r, emptied, ok := l.shard.Leave(ses.seats, room)
-	if !ok {
-		return
-	}
-	ses.seats = head
-	l.left(r, emptied)
-}
-
-// unseat ends all memberships.
-func (l *loop) unseat(ses *session) {
-	if ses.seats != 0 {
-		l.shard.LeaveAll(ses.seats, l.left)
-		ses.seats = 0
-	}
-}
-
-func (l *loop) left(r *rooms.Room[backlog], emptied bool) {
-	if emptied {
-		l.srv.directory.Remove(r.Name, l.Index())
-		l.abandon(r)
-	}
-}
-
 // measure tells Stats how large the loop's tables are.
-func (l *loop) measure() { l.tableBytes.Store(l.shard.Bytes() + l.strings.used) }
+func (l *loop) measure() {
+	n := l.strings.used
+	for _, shard := range l.shards {
+		n += shard.Bytes()
+	}
+	l.tableBytes.Store(n)
+}

@@ -1,33 +1,43 @@
 package edge
 
 import (
-	"bytes"
 	"errors"
 
 	"github.com/roostws/roost/poller"
 	"github.com/roostws/roost/protocol"
-	"github.com/roostws/roost/rooms"
 )
 
 // frames handles all whole messages in b and keeps what is left of it. Runs on
 // s's loop; b is valid until it returns, and is changed.
 func (l *loop) frames(s poller.Slot, ses *session, b []byte) {
+	if ses.flags&busy != 0 || ses.side != 0 && l.sides[ses.side-1].rest != nil {
+		sd := l.hold(ses)
+		sd.rest = append(sd.rest, b...)
+		l.wait(s, sd)
+		return
+	}
+	l.handle(s, ses, b)
+}
+
+// handle handles the messages of b, which is what was read or the rest of a side.
+func (l *loop) handle(s poller.Slot, ses *session, b []byte) {
 	r := l.reader
-	if ses.side != 0 {
+	if ses.side != 0 && l.sides[ses.side-1].reader != nil {
 		r = l.sides[ses.side-1].reader
 	}
-	if ses.kind == kindEcho {
+	if ses.kind == kindEcho || ses.kind == kindNative {
 		l.Throttle(s)
 	}
 	l.reading = s
 	whole := false
-	for len(b) > 0 {
+	for len(b) > 0 && !l.mustWait(s, ses) {
 		m, rest, err := r.Next(b)
 		if err != nil {
 			l.broken(s, err)
 			break
 		}
 		if m.Op == 0 {
+			b = nil
 			break
 		}
 		b, whole = rest, true
@@ -43,9 +53,52 @@ func (l *loop) frames(s poller.Slot, ses *session, b []byte) {
 		if r == l.reader {
 			r.Reset() // it must be clean for the next
 		}
+	case len(b) > 0:
+		l.postpone(s, ses, b)
 	case ses.side != 0 || !r.Idle():
 		l.keep(s, ses, r, whole)
 	}
+}
+
+// mustWait says whether a connection's next command waits: for the one before, or
+// until what was said to the client is on its way.
+func (l *loop) mustWait(s poller.Slot, ses *session) bool {
+	return ses.flags&busy != 0 || ses.kind == kindNative && l.Waiting(s) > 0
+}
+
+// postpone keeps what is left of b. No message has begun.
+func (l *loop) postpone(s poller.Slot, ses *session, b []byte) {
+	sd := l.hold(ses)
+	l.putReader(sd)
+	if sd.rest == nil {
+		sd.rest = append(make([]byte, 0, len(b)), b...)
+	} else {
+		sd.off = len(sd.rest) - len(b) // b is its end
+	}
+	l.wait(s, sd)
+}
+
+// wait reads no more of a connection with a rest.
+func (l *loop) wait(s poller.Slot, sd *side) {
+	if !l.account(sd, len(sd.rest)-sd.off) {
+		l.end(s, ReasonOverload)
+		return
+	}
+	l.Pause(s)
+}
+
+// goOn handles what waited for a command to be done. It runs in the connection's
+// Data, or corked.
+func (l *loop) goOn(s poller.Slot, ses *session) {
+	if ses.side == 0 || l.mustWait(s, ses) {
+		return
+	}
+	sd := l.sides[ses.side-1]
+	if sd.rest == nil {
+		return
+	}
+	l.Resume(s)
+	l.handle(s, ses, sd.rest[sd.off:])
 }
 
 // keep looks after a message that has begun to arrive, or has just arrived whole.
@@ -55,6 +108,7 @@ func (l *loop) keep(s poller.Slot, ses *session, r *protocol.Reader, whole bool)
 		return
 	}
 	sd := l.hold(ses)
+	sd.rest, sd.off = nil, 0
 	if sd.reader == nil {
 		sd.reader, l.reader = r, l.newReader()
 	}
@@ -99,6 +153,8 @@ func (l *loop) message(s poller.Slot, ses *session, m *protocol.Message) {
 			l.Write(s, m.Frame())
 		case kindRoom:
 			l.publishFrom(s, ses, m)
+		case kindNative:
+			l.nativeMessage(s, ses, m)
 		case kindCustom:
 			l.srv.handler.Message(Conn{l, s}, Message{Data: m.Payload, Binary: m.Op == protocol.OpBinary})
 		}
@@ -118,30 +174,9 @@ func (l *loop) goodbye(s poller.Slot, ses *session, m *protocol.Message) {
 		}
 		return
 	}
+	l.record(s, ses, ReasonClient, code)
 	l.scratch = protocol.AppendClose(l.scratch[:0], code, "") // NoCode: it gave none and gets none
 	l.Write(s, l.scratch)
-	l.unseat(ses)
+	l.unseat(s, ses)
 	l.Close(s, ReasonClient.cause())
-}
-
-// publishFrom publishes what a member of a raw stream sent to its first room.
-func (l *loop) publishFrom(s poller.Slot, ses *session, m *protocol.Message) {
-	if ses.flags&mayPublish == 0 {
-		l.dropped[dropForbidden].Add(1)
-		l.end(s, ReasonForbidden)
-		return
-	}
-	exclude := l.ID(s)
-	if ses.flags&wantsOwn != 0 {
-		exclude = 0
-	}
-	room := ""
-	l.shard.Each(ses.seats, func(r *rooms.Room[backlog], _ *rooms.Member) bool {
-		room = r.Name
-		return false
-	})
-	if _, err := l.srv.publish(room, bytes.Clone(m.Frame()), exclude); err != nil {
-		l.dropped[dropOverload].Add(1)
-		l.end(s, ReasonOverload)
-	}
 }

@@ -2,11 +2,13 @@ package edge
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"github.com/roostws/roost/broker"
+	"github.com/roostws/roost/native"
 	"github.com/roostws/roost/poller"
 	"github.com/roostws/roost/protocol"
 	"github.com/roostws/roost/rooms"
@@ -19,53 +21,120 @@ type ConnID = poller.ConnID
 // the epoch.
 type Position = broker.Position
 
-// A Message goes to the members of a room or to one connection.
+// A Message goes to the members of a room or to connections.
 type Message struct {
 	Data    []byte // text in UTF-8, or anything where Binary. Copied before the call returns
 	Binary  bool
+	String  bool   // native members get text as a JSON string even where it is valid JSON
 	Exclude ConnID // a member that does not get it; zero: none
+	Key     string // what it is the latest of, for those who need no more than that; up to 200 bytes
+	Once    string // an idempotency key, up to 200 bytes: a repeat in the room within 5 minutes is answered as the first was, and not delivered
 }
 
 // What publishing and sending may answer.
 var (
 	ErrRoom       = errors.New("room name is not 1 to 200 bytes of A–Z a–z 0–9 . _ - : @ = , ; + ~")
+	ErrKey        = errors.New("key is not up to 200 bytes of UTF-8")
 	ErrTooLarge   = errors.New("message is larger than the limit")
 	ErrText       = errors.New("text is not UTF-8")
 	ErrOverloaded = errors.New("more is published than can be delivered now")
+	ErrRooms      = errors.New("as many rooms are kept as may be")
+	ErrMembers    = errors.New("the room has as many members as it may")
 	ErrClosed     = errors.New("connection or server is closed")
 	ErrDraining   = errors.New("server is draining")
 )
 
 // Posts to a loop, by what they mean.
 const (
-	opPublish = iota // Arg is a *publication
-	opSend           // Arg is a *parcel
-	opClose          // Arg is a *goodbye
-	opVerdict        // Arg is a *verdict
-	opDrain          // Arg is an int: how many goodbyes
+	opPublish  = iota // Arg is a *publication
+	opSend            // Arg is a *parcel
+	opSendUser        // Arg is a *userPost
+	opClose           // Arg is a *goodbye
+	opVerdict         // Arg is a *verdict
+	opStep            // Arg is a step
+	opCall            // Arg is a func()
+	opDrain           // Arg is an int: how many goodbyes
 )
 
-// A publication is a message on its way to the loops that have members. All
-// share it; nobody changes it.
+// The forms in which a room's messages go out: its members sit apart by them.
+const (
+	formRaw    = iota // bytes as published
+	formNative        // messages of roost.v1.json
+	numForms
+)
+
+// A publication is a message on its way to the loops that have members, and then
+// in the room's history. All share it; nobody changes it, but for the native
+// frame, which is made once, by who needs it first.
 type publication struct {
+	srv     *Server
 	room    string
-	frame   []byte
+	raw     []byte // a frame; nil where it is for native members alone
+	seat    string // then: the room that those sit in, by the name it has in the Shard
+	form    native.Form
+	from    []byte // who published it, as JSON; nil: a service
+	key     string
 	exclude ConnID
 	at      int64  // nanoseconds since the group began
-	cost    int64  // what it counts for in Server.publishBytes, for each loop
+	offset  uint64 // its place in the room
 	seq     uint64 // ascends with the offsets of a room
 
-	srv *Server
+	once   sync.Once
+	native []byte // a frame
 }
 
-// A parcel is a message to one connection.
+// nativeFrame is the frame for native members.
+func (p *publication) nativeFrame() []byte {
+	if p.raw == nil {
+		return p.native
+	}
+	p.once.Do(func() {
+		m := native.Message{Room: p.room, Offset: p.offset, Data: protocol.Payload(p.raw), Form: p.form, From: p.from, Key: p.key}
+		b := m.Append(make([]byte, 0, p.nativeSize()))
+		p.native = protocol.AppendFrame(make([]byte, 0, protocol.FrameSize(len(b))), protocol.OpText, b)
+	})
+	return p.native
+}
+
+// nativeSize is about how large the native frame is.
+func (p *publication) nativeSize() int {
+	n := len(p.raw)
+	if p.form == native.FormBinary {
+		n += n / 3
+	}
+	return n + len(p.room) + len(p.from) + len(p.key) + 80
+}
+
+// Size is what history counts for it: both frames, and what they hang on.
+func (p *publication) Size() int {
+	return len(p.raw) + p.nativeSize() + publicationBytes
+}
+
+// publicationBytes is what a publication takes besides its strings.
+const publicationBytes = 200
+
+// cost is what a frame counts for while a loop has it.
+func cost(frame []byte) int64 { return int64(len(frame) + postCost) }
+
+// A parcel is a message to one connection, or to some.
 type parcel struct {
-	frame []byte
-	cost  int64
+	raw  []byte // a frame
+	form native.Form
+	cost int64
+}
+
+// frame is the parcel as a connection of a kind gets it.
+func (p *parcel) frame(k kind) []byte {
+	if k != kindNative {
+		return p.raw
+	}
+	m := native.Message{Data: protocol.Payload(p.raw), Form: p.form}
+	return protocol.AppendFrame(nil, protocol.OpText, m.Append(nil))
 }
 
 // A goodbye ends one connection.
 type goodbye struct {
+	why  Reason
 	code uint16
 	text string
 }
@@ -77,54 +146,80 @@ func (s *Server) Publish(room string, m Message) (Position, error) {
 	if !rooms.ValidName(room) {
 		return Position{}, ErrRoom
 	}
-	frame, err := s.frame(m)
+	raw, err := s.frame(&m)
 	if err != nil {
 		return Position{}, err
 	}
-	return s.publish(room, frame, m.Exclude)
+	if !validKey(m.Key) || !validKey(m.Once) {
+		return Position{}, ErrKey
+	}
+	p := &publication{srv: s, room: room, raw: raw, form: m.form(), key: m.Key, exclude: m.Exclude}
+	return s.publish(p, m.Once)
 }
 
-// frame encodes a message for all who get it.
-func (s *Server) frame(m Message) ([]byte, error) {
+func validKey(key string) bool { return len(key) <= native.MaxKey && utf8.ValidString(key) }
+
+// form says how the message stands in a native one.
+func (m *Message) form() native.Form {
+	switch {
+	case m.Binary:
+		return native.FormBinary
+	case m.String:
+		return native.FormString
+	}
+	return native.FormAuto
+}
+
+// frame encodes a message for all who get it as it is.
+func (s *Server) frame(m *Message) ([]byte, error) {
+	op := protocol.OpText
 	switch {
 	case len(m.Data) > s.cfg.MaxMessage:
 		return nil, ErrTooLarge
 	case m.Binary:
-		return protocol.AppendFrame(make([]byte, 0, protocol.FrameSize(len(m.Data))), protocol.OpBinary, m.Data), nil
+		op = protocol.OpBinary
 	case !utf8.Valid(m.Data):
 		return nil, ErrText
 	}
-	return protocol.AppendFrame(make([]byte, 0, protocol.FrameSize(len(m.Data))), protocol.OpText, m.Data), nil
+	return protocol.AppendFrame(make([]byte, 0, protocol.FrameSize(len(m.Data))), op, m.Data), nil
 }
 
-// publish takes the frame over.
-func (s *Server) publish(room string, frame []byte, exclude ConnID) (Position, error) {
+// publish hands a publication to the broker.
+func (s *Server) publish(p *publication, once string) (Position, error) {
 	if !s.running.Load() {
 		return Position{}, ErrClosed
 	}
-	cost := int64(len(frame) + postCost)
-	if s.publishBytes.Load()+cost > s.cfg.PublishMemory {
+	if s.publishBytes.Load()+cost(p.raw) > s.cfg.PublishMemory {
 		return Position{}, ErrOverloaded
 	}
 	now := time.Now()
-	p := &publication{room: room, frame: frame, exclude: exclude, cost: cost, at: int64(now.Sub(s.group.Began())), srv: s}
-	at, err := s.broker.Publish(room, now.UnixNano(), p)
-	if err != nil {
+	p.at = int64(now.Sub(s.group.Began()))
+	h := s.policy(p.room).history
+	at, err := s.broker.Publish(p.room, p, broker.Terms{Now: now.UnixNano(), Once: once, Size: h.Size, TTL: h.TTL})
+	switch {
+	case errors.Is(err, broker.ErrRooms):
+		return Position{}, ErrRooms
+	case err != nil:
 		return Position{}, err
 	}
-	s.published.Add(1)
 	return at, nil
 }
 
 // Deliver posts the publication to each loop that has members of its room. The
 // broker calls it while it holds the room, so that all loops see one order.
-func (p *publication) Deliver(Position) {
+func (p *publication) Deliver(at Position) {
+	p.srv.published.Add(1)
+	p.offset = at.Offset
+	p.post()
+}
+
+func (p *publication) post() {
 	p.seq = p.srv.sequence.Add(1) // before the Directory is asked: see loop.join
 	for set := p.srv.directory.Loops(p.room); set != 0; set &= set - 1 {
 		l := p.srv.loops[lowest(set)]
-		p.srv.publishBytes.Add(p.cost)
+		p.srv.publishBytes.Add(cost(p.raw))
 		if l.Loop.Post(poller.Post{Op: opPublish, Arg: p}) != nil {
-			p.srv.publishBytes.Add(-p.cost)
+			p.srv.publishBytes.Add(-cost(p.raw))
 			l.dropped[dropOverload].Add(1)
 		}
 	}
@@ -134,20 +229,32 @@ func (p *publication) Deliver(Position) {
 // the connection is gone by then, the message is counted as dropped. ErrClosed:
 // id cannot be a connection's.
 func (s *Server) Send(id ConnID, m Message) error {
-	frame, err := s.frame(m)
+	p, err := s.parcel(&m)
 	if err != nil {
 		return err
 	}
-	cost := int64(len(frame) + postCost)
-	if s.publishBytes.Add(cost) > s.cfg.PublishMemory {
-		s.publishBytes.Add(-cost)
+	return s.postParcel(p, func() error { return s.post(id, poller.Post{Op: opSend, Arg: p}) })
+}
+
+func (s *Server) parcel(m *Message) (*parcel, error) {
+	raw, err := s.frame(m)
+	if err != nil {
+		return nil, err
+	}
+	return &parcel{raw, m.form(), cost(raw)}, nil
+}
+
+// postParcel counts a parcel's bytes as long as it is under way.
+func (s *Server) postParcel(p *parcel, post func() error) error {
+	if s.publishBytes.Add(p.cost) > s.cfg.PublishMemory {
+		s.publishBytes.Add(-p.cost)
 		return ErrOverloaded
 	}
-	if err := s.post(id, poller.Post{Op: opSend, Arg: &parcel{frame, cost}}); err != nil {
-		s.publishBytes.Add(-cost)
-		return err
+	err := post()
+	if err != nil {
+		s.publishBytes.Add(-p.cost)
 	}
-	return nil
+	return err
 }
 
 // Close ends one connection with a close code, which must be 1000, 1001, 1008,
@@ -157,7 +264,7 @@ func (s *Server) Close(id ConnID, code uint16, text string) error {
 	if !closeCode(code) {
 		return ErrCloseCode
 	}
-	return s.post(id, poller.Post{Op: opClose, Arg: &goodbye{code, text}})
+	return s.post(id, poller.Post{Op: opClose, Arg: &goodbye{ReasonServer, code, text}})
 }
 
 // ErrCloseCode says that a server must not close with a code.

@@ -14,12 +14,15 @@ const (
 	ReasonUTF8                       // text that is not UTF-8
 	ReasonTooLarge                   // a message over the limit
 	ReasonForbidden                  // it published without the right to
+	ReasonInvalid                    // it published on a raw stream what the room's schema refuses
+	ReasonMalformed                  // ten messages in a row were no commands
 	ReasonSlowMessage                // a message was begun and not finished in time
 	ReasonTokenExpired               // its token ended
 	ReasonSlowConsumer               // more waits for it than may
 	ReasonOutboxMemory               // the same, as the largest of all
 	ReasonOverload                   // it sent more than the server can take now
 	ReasonNoPong                     // no sign of life after a ping
+	ReasonDisconnected               // disconnected through the API
 	ReasonServer                     // closed by Server.Close or Conn.Close
 	ReasonDrain                      // the server goes away
 	ReasonStop                       // the server stopped before the goodbye was over
@@ -32,24 +35,46 @@ var reasons = [numReasons]struct {
 	label string
 	code  uint16
 	text  string
+	by    string // who ended the connection
 }{
-	ReasonClient:       {"client", 0, ""},
-	ReasonLost:         {"lost", 0, ""},
-	ReasonHandshake:    {"handshake", 0, ""},
-	ReasonProtocol:     {"protocol", 1002, "protocol error"},
-	ReasonUTF8:         {"utf8", 1007, "text is not UTF-8"},
-	ReasonTooLarge:     {"too_large", 1009, "message is too large"},
-	ReasonForbidden:    {"forbidden", 1008, "publishing here is not allowed"},
-	ReasonSlowMessage:  {"slow_message", 1008, "message was not finished in time"},
-	ReasonTokenExpired: {"token_expired", 4001, "token expired"},
-	ReasonSlowConsumer: {"slow_consumer", 4003, "slow consumer"},
-	ReasonOutboxMemory: {"outbox_memory", 4003, "slow consumer"},
-	ReasonOverload:     {"overload", 4004, "server is overloaded"},
-	ReasonNoPong:       {"no_pong", 4005, "no pong"},
-	ReasonServer:       {"server", 1000, ""},
-	ReasonDrain:        {"drain", 1001, ""},
-	ReasonStop:         {"stop", 0, ""},
-	ReasonError:        {"error", 1011, "internal error"},
+	ReasonClient:       {"client", 0, "", byClient},
+	ReasonLost:         {"lost", 0, "", byNetwork},
+	ReasonHandshake:    {"handshake", 0, "", byServer},
+	ReasonProtocol:     {"protocol", 1002, "protocol error", byServer},
+	ReasonUTF8:         {"utf8", 1007, "text is not UTF-8", byServer},
+	ReasonTooLarge:     {"too_large", 1009, "message is too large", byServer},
+	ReasonForbidden:    {"forbidden", 1008, "publishing here is not allowed", byServer},
+	ReasonInvalid:      {"invalid", 1008, "the room's schema refuses this", byServer},
+	ReasonMalformed:    {"malformed", 1008, "too many messages were no commands", byServer},
+	ReasonSlowMessage:  {"slow_message", 1008, "message was not finished in time", byServer},
+	ReasonTokenExpired: {"token_expired", 4001, "token expired", byServer},
+	ReasonSlowConsumer: {"slow_consumer", 4003, "slow consumer", byServer},
+	ReasonOutboxMemory: {"outbox_memory", 4003, "slow consumer", byServer},
+	ReasonOverload:     {"overload", 4004, "server is overloaded", byServer},
+	ReasonNoPong:       {"no_pong", 4005, "no pong", byNetwork},
+	ReasonDisconnected: {"disconnected", 4502, "disconnected", byAPI},
+	ReasonServer:       {"server", 1000, "", byAPI},
+	ReasonDrain:        {"drain", 1001, "", byServer},
+	ReasonStop:         {"stop", 0, "", byServer},
+	ReasonError:        {"error", 1011, "internal error", byServer},
+}
+
+// Who ends connections, as Closing.By says.
+const (
+	byClient  = "client"
+	byServer  = "server"
+	byAPI     = "api"
+	byNetwork = "network"
+)
+
+// ParseReason is the inverse of String.
+func ParseReason(word string) (Reason, bool) {
+	for i := range reasons {
+		if reasons[i].label == word {
+			return Reason(i), true
+		}
+	}
+	return 0, false
 }
 
 // String is the reason's word, as in the metric roost_connections_closed_total.
@@ -87,13 +112,15 @@ const (
 	resultFull                // 503, too many connections
 	resultBusy                // 503, too many tokens wait to be verified, or memory
 	resultDraining            // 503, the server goes away
-	resultRefused             // the embedding program said no
+	resultRefused             // the embedding program or the Decider said no
+	resultPerUser             // 429, too many connections of the user
+	resultRoomFull            // 503, too many members of a room
 	resultTimeout             // 408
 	numResults
 )
 
 var resultLabels = [numResults]string{"ok", "plain", "malformed", "not_found", "unauthorized", "origin",
-	"forbidden", "full", "busy", "draining", "refused", "timeout"}
+	"forbidden", "full", "busy", "draining", "refused", "per_user", "room_full", "timeout"}
 
 // A drop says why a message was not delivered to somebody.
 type drop uint8

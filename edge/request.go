@@ -1,12 +1,15 @@
 package edge
 
 import (
+	"bytes"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/roostws/roost/auth"
+	"github.com/roostws/roost/native"
 	"github.com/roostws/roost/poller"
 	"github.com/roostws/roost/protocol"
 	"github.com/roostws/roost/rooms"
@@ -16,8 +19,8 @@ import (
 // the connection becomes where it is let in.
 type request struct {
 	slot     poller.Slot
-	verdict  *verdict // of its token, where that was verified off the loop
-	token    string   // to be verified off the loop
+	verdict  *verdict // what was decided off the loop
+	parking  *parking // what is to be decided off the loop
 	result   result   // where it is refused
 	identity auth.Identity
 	kind     kind
@@ -37,12 +40,14 @@ var (
 	rejectQuery     = &protocol.Reject{Status: 400, Code: "bad_request", Message: "the query of the URL is malformed"}
 	rejectRoom      = &protocol.Reject{Status: 400, Code: "bad_request", Message: ErrRoom.Error()}
 	rejectRooms     = &protocol.Reject{Status: 400, Code: "bad_request", Message: "a stream can name at most 64 rooms"}
+	rejectUser      = &protocol.Reject{Status: 429, Code: "rate_limited", Message: "the user has as many connections as it may", RetryAfter: retryAfter}
+	rejectMembers   = &protocol.Reject{Status: 503, Code: "unavailable", Message: "the room has as many members as it may", RetryAfter: retryAfter}
 	rejectAmbiguous = &protocol.Reject{Status: 400, Code: "bad_request", Message: "the request brings two different tokens"}
 	rejectEarly     = &protocol.Reject{Status: 400, Code: "bad_request", Message: "too much was sent before the answer"}
 	rejectHead      = &protocol.Reject{Status: 431, Code: "too_large", Message: "the header block is over 8 KiB"}
 	rejectSlow      = &protocol.Reject{Status: 408, Code: "timeout", Message: "the request did not arrive in time"}
 	rejectInternal  = &protocol.Reject{Status: 500, Code: "internal", Message: "the server failed"}
-	rejectPath      = &protocol.Reject{Status: 404, Code: "not_found", Message: "nothing is served here; rooms are at /rooms/ROOM"}
+	rejectPath      = &protocol.Reject{Status: 404, Code: "not_found", Message: "nothing is served here; rooms are at /rooms/ROOM, the native protocol at /ws"}
 )
 
 // request gathers a header block and answers it. It gives what follows the block
@@ -80,16 +85,16 @@ func (l *loop) request(s poller.Slot, ses *session, b []byte) (rest []byte) {
 		}
 		return nil
 	}
-	if l.answer(s, ses, b, end, nil) {
+	if l.answerRequest(s, ses, b, end, nil) {
 		l.letGo(ses)
 		return b[end:]
 	}
 	return nil
 }
 
-// answer answers the request whose header block is b[:end] and says whether the
+// answerRequest answers the request whose header block is b[:end] and says whether the
 // connection is a WebSocket now.
-func (l *loop) answer(s poller.Slot, ses *session, b []byte, end int, v *verdict) bool {
+func (l *loop) answerRequest(s poller.Slot, ses *session, b []byte, end int, v *verdict) bool {
 	l.asking = request{slot: s, verdict: v, rooms: l.asking.rooms[:0]}
 	out := l.upgrade.Handshake(b[:end])
 	ask := &l.asking
@@ -105,11 +110,17 @@ func (l *loop) answer(s poller.Slot, ses *session, b []byte, end int, v *verdict
 		l.shaken[ask.result].Add(1)
 		l.Write(s, out.Reply)
 		l.Finish(s, ReasonHandshake.cause())
-	case !l.admit(s, ses, ask):
-		l.refuse(s, rejectMemory, resultBusy)
 	default:
+		if reject, why := l.admit(s, ses, ask); reject != nil {
+			l.unadmit(s, ses)
+			l.refuse(s, reject, why)
+			return false
+		}
 		l.shaken[resultOK].Add(1)
 		l.Write(s, out.Reply)
+		if ses.kind == kindNative {
+			l.greet(s, ses)
+		}
 		if l.srv.handler != nil {
 			ses.flags |= handlerKnows
 			l.srv.handler.Open(Conn{l, s})
@@ -121,23 +132,52 @@ func (l *loop) answer(s poller.Slot, ses *session, b []byte, end int, v *verdict
 
 // admit makes the connection what it asked to be. Its seats are taken before the
 // answer leaves: what is published after the client saw 101 reaches it.
-func (l *loop) admit(s poller.Slot, ses *session, ask *request) bool {
+func (l *loop) admit(s poller.Slot, ses *session, ask *request) (*protocol.Reject, result) {
+	id := &ask.identity
+	if len(id.User) > auth.MaxUser || len(id.Info) > auth.MaxInfo {
+		return rejectInternal, resultRefused // of a Verifier that is not auth's
+	}
 	var ok bool
-	if ses.user, ok = l.strings.put([]byte(ask.identity.User)); !ok {
-		return false
+	l.packed = appendClaims(l.packed[:0], id, ask.kind == kindNative && ask.flags&unrestricted == 0)
+	if ses.who, ok = l.strings.put(l.packed); !ok {
+		return rejectMemory, resultBusy
 	}
-	if ses.info, ok = l.strings.put(ask.identity.Info); !ok {
-		return false
+	ses.kind, ses.flags = ask.kind, ask.flags
+	if id.User != "" {
+		if !l.srv.users.add(l.srv.userHash([]byte(id.User)), at(l.Index(), s), l.srv.cfg.MaxPerUser) {
+			return rejectUser, resultPerUser
+		}
+		ses.flags |= counted
 	}
-	ses.expires = uint32(min(ask.identity.Expires, 1<<32-1))
-	ses.kind, ses.flags = ask.kind, ask.flags|upgraded
-	l.srv.connections.Add(1)
+	l.connected(s, ses, string(l.upgrade.Request().Path))
 	for _, room := range ask.rooms {
-		l.join(s, ses, room)
+		if !l.admitTo(s, ses, room, l.srv.policy(room)) {
+			l.ended(s, ses, ReasonHandshake)
+			return rejectMembers, resultRoomFull
+		}
 	}
+	ses.flags |= upgraded
+	l.srv.connections.Add(1)
+	l.setExpiry(ses, id.Expires)
 	l.arm(s, ses)
 	l.measure()
-	return true
+	return nil, resultOK
+}
+
+// unadmit takes back what admit has done before it failed.
+func (l *loop) unadmit(s poller.Slot, ses *session) {
+	l.unseat(s, ses)
+	l.uncount(s, ses)
+	l.strings.drop(ses.who)
+	ses.who, ses.kind, ses.flags = 0, kindHandshake, 0
+}
+
+// uncount takes a connection out of the users' map.
+func (l *loop) uncount(s poller.Slot, ses *session) {
+	if ses.flags&counted != 0 {
+		ses.flags &^= counted
+		l.srv.users.remove(l.srv.userHash(l.claims(ses).user()), at(l.Index(), s))
+	}
 }
 
 // refuse answers a request that is not handed to the Handshaker, or no more.
@@ -204,21 +244,19 @@ func (l *loop) Decide(q *protocol.Request) protocol.Decision {
 	if !srv.origins.Allow(q.Origin, q.Host) {
 		return no(resultOrigin, rejectOrigin)
 	}
-	if srv.cfg.Auth != nil {
-		park, why, reject := l.identify(q, ask)
-		if reject != nil {
-			return no(why, reject)
-		}
-		if park {
-			return protocol.Decision{Park: true}
-		}
-		for _, room := range ask.rooms {
-			if !ask.identity.Rooms.Match(room) {
-				return no(resultForbidden, rejectJoin)
-			}
+	if why, reject := l.identify(q, ask); reject != nil {
+		return no(why, reject)
+	}
+	if ask.parking != nil {
+		return protocol.Decision{Park: true}
+	}
+	free := ask.flags&unrestricted != 0
+	for _, room := range ask.rooms {
+		if !free && !ask.identity.Rooms.Match(room) {
+			return no(resultForbidden, rejectJoin)
 		}
 	}
-	if ask.kind == kindRoom && (srv.cfg.Auth == nil || ask.identity.Publish.Match(ask.rooms[0])) {
+	if ask.kind == kindRoom && (free || ask.identity.Publish.Match(ask.rooms[0])) {
 		ask.flags |= mayPublish
 	}
 	if srv.handler != nil {
@@ -226,7 +264,11 @@ func (l *loop) Decide(q *protocol.Request) protocol.Decision {
 			return no(resultRefused, reject)
 		}
 	}
-	return protocol.Decision{Connection: srv.ConnName(l.ID(ask.slot))}
+	d := protocol.Decision{Connection: srv.ConnName(l.ID(ask.slot))}
+	if ask.kind == kindNative && offers(q.Protocols, native.Subprotocol) {
+		d.Protocol = native.Subprotocol
+	}
+	return d
 }
 
 // route finds out what a path is.
@@ -235,6 +277,9 @@ func (l *loop) route(q *protocol.Request, ask *request) (own bool, reject *proto
 	switch {
 	case string(path) == "/echo" && l.srv.cfg.Echo:
 		ask.kind = kindEcho
+		return true, nil
+	case string(path) == nativePath:
+		ask.kind = kindNative
 		return true, nil
 	case len(path) > len("/rooms/") && string(path[:len("/rooms/")]) == "/rooms/":
 		ask.kind = kindRoom
@@ -277,30 +322,98 @@ func (l *loop) stream(q *protocol.Request, ask *request, room string) *protocol.
 	return nil
 }
 
-// identify finds out who asks. Park: its token is verified off the loop.
-func (l *loop) identify(q *protocol.Request, ask *request) (park bool, why result, reject *protocol.Reject) {
-	v := ask.verdict
-	if v == nil {
-		query, _ := q.Query("token")
-		sources := auth.Sources{Authorization: q.Authorization, Query: query, Protocols: q.Protocols, Cookie: q.Cookie, CookieName: l.srv.cfg.TokenCookie}
-		token, _, err := sources.Token()
-		if errors.Is(err, auth.ErrAmbiguous) {
-			return false, resultMalformed, rejectAmbiguous
+// nativePath is where the native protocol is spoken.
+const nativePath = "/ws"
+
+// identify finds out who asks, or what must be found out off the loop first.
+func (l *loop) identify(q *protocol.Request, ask *request) (result, *protocol.Reject) {
+	cfg := &l.srv.cfg
+	if v := ask.verdict; v != nil {
+		switch {
+		case v.reject != nil:
+			return resultRefused, v.reject
+		case v.err != nil:
+			return resultUnauthorized, &protocol.Reject{Status: 401, Code: "unauthorized", Message: v.err.Error()}
 		}
-		if err == nil && !l.srv.cfg.Auth.Inline() {
-			ask.token = token
-			return true, resultOK, nil
+		ask.take(l.srv, v)
+		return resultOK, nil
+	}
+	token, err := l.token(q)
+	if errors.Is(err, auth.ErrAmbiguous) {
+		return resultMalformed, rejectAmbiguous
+	}
+	p := &parking{id: l.ID(ask.slot)}
+	if name, ok := q.Query("ticket"); ok && len(name) > 0 {
+		if err == nil && cfg.Auth != nil {
+			return resultMalformed, rejectAmbiguous
 		}
-		v = &verdict{err: err}
-		if err == nil {
-			v.identity, v.err = l.srv.cfg.Auth.Verify(l.srv.verifiers.ctx, token, time.Now())
+		p.known.identity, err = l.srv.tickets.take(string(name), time.Now())
+		p.known.limits = true
+	} else if cfg.Auth == nil {
+		err = nil // nobody asks for a token
+	} else if err == nil && cfg.Auth.Inline() {
+		p.known.identity, err = cfg.Auth.Verify(l.srv.workers.ctx, token, time.Now())
+	} else if err == nil {
+		p.token = token
+	}
+	if err != nil {
+		return resultUnauthorized, &protocol.Reject{Status: 401, Code: "unauthorized", Message: err.Error()}
+	}
+	joins := l.srv.asks(WhatJoin) && ask.kind == kindRoom
+	if joins || l.srv.asks(WhatConnect) {
+		p.ask = l.handshakeQuestion(q, ask, token)
+		if joins {
+			p.joins = slices.Clone(ask.rooms)
 		}
 	}
-	if v.err != nil {
-		return false, resultUnauthorized, &protocol.Reject{Status: 401, Code: "unauthorized", Message: v.err.Error()}
+	if p.token != "" || p.ask != nil {
+		ask.parking = p
+		return resultOK, nil
 	}
+	ask.take(l.srv, &p.known)
+	return resultOK, nil
+}
+
+// take has the client be who a verdict says.
+func (ask *request) take(s *Server, v *verdict) {
 	ask.identity = v.identity
-	return false, resultOK, nil
+	if s.unlimited(v) {
+		ask.flags |= unrestricted
+	}
+}
+
+// unlimited says whether nothing limits what somebody may do: nobody asks for tokens, and
+// no ticket or Decider has said more.
+func (s *Server) unlimited(v *verdict) bool {
+	return s.cfg.Auth == nil && !s.cfg.AskIdentity && !v.limits
+}
+
+// token finds the token of a request.
+func (l *loop) token(q *protocol.Request) (string, error) {
+	query, _ := q.Query("token")
+	sources := auth.Sources{Authorization: q.Authorization, Query: query, Protocols: q.Protocols, Cookie: q.Cookie, CookieName: l.srv.cfg.TokenCookie}
+	token, _, err := sources.Token()
+	return token, err
+}
+
+// handshakeQuestion is what the Decider is asked about a handshake.
+func (l *loop) handshakeQuestion(q *protocol.Request, ask *request, token string) *Question {
+	return &Question{
+		What: WhatConnect, Time: time.Now(), Conn: l.srv.ConnName(l.ID(ask.slot)), Remote: l.Addr(ask.slot),
+		Path: string(q.Path), Query: withoutSecrets(string(q.RawQuery)), Rooms: slices.Clone(ask.rooms), Token: token,
+		Origin: string(q.Origin), Host: string(q.Host), Cookie: string(q.Cookie), UserAgent: string(q.UserAgent),
+		Forwarded: string(q.XForwardedFor),
+	}
+}
+
+// offers says whether a list of subprotocols has one.
+func offers(protocols []byte, name string) bool {
+	for p := range bytes.SplitSeq(protocols, []byte(",")) {
+		if string(bytes.TrimSpace(p)) == name {
+			return true
+		}
+	}
+	return false
 }
 
 // consult asks the embedding program.

@@ -241,17 +241,17 @@ func TestServer_Verifier_OffTheLoop(t *testing.T) {
 	bad.send(ask("/echo?token=nonsense"))
 	broken.send(ask("/echo?token=panic"))
 	gone.send(ask("/echo?token=" + good))
-	f.until("all wait", func() bool { return len(f.verifiers.tasks) == 3 })
+	f.until("all wait", func() bool { return f.workers.waiting() == 1+3 })
 	_ = gone.Close()
 	health := f.raw()
 	health.send("GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
 	if status, _ := health.status(); status != 200 {
 		t.Errorf("others wait: %d", status)
 	}
-	for range tasksPerVerifier - 3 {
+	for range tasksPerWorker - 3 {
 		f.raw().send(ask("/echo?token=" + good))
 	}
-	f.until("the queue is full", func() bool { return len(f.verifiers.tasks) == tasksPerVerifier })
+	f.until("the queue is full", func() bool { return f.workers.waiting() == 1+tasksPerWorker })
 	one := f.raw()
 	one.send(ask("/echo?token=" + good))
 	if status, _ := one.status(); status != 503 {

@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"net"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,16 +30,29 @@ type Server struct {
 	loops     []*loop
 	directory *rooms.Directory
 	broker    *broker.Memory
+	presence  *broker.Presence
+	policies  []*policy
 	origins   *auth.Origins
-	verifiers *verifiers
+	workers   *pool // for what takes the processor's time
+	askers    *pool // for what waits for the Decider
+	askSet    uint16
+	eventSet  uint16
 	began     time.Time
-	nameKey   uint64 // what ConnIDs are mixed with to make names
+	nameKey   uint64       // what ConnIDs are mixed with to make names
+	seed      maphash.Seed // of the users' hashes
+
+	// Own locks.
+	users    users
+	closings closings
+	tickets  tickets
 
 	// Atomic.
 	connections  atomic.Int64 // upgraded connections
 	publishBytes atomic.Int64 // published, and not yet gone out to all
 	readBytes    atomic.Int64 // of messages that have not arrived whole
+	parked       atomic.Int64 // connections whose next command waits for the one before
 	published    atomic.Uint64
+	asked        [numOutcomes]atomic.Uint64
 	sequence     atomic.Uint64 // of the last publication
 	cut          atomic.Int64  // connections that a drain left when its time was up
 	draining     atomic.Bool
@@ -46,6 +61,7 @@ type Server struct {
 	// Guarded by once.
 	once    sync.Once
 	drained chan struct{}
+	ended   chan struct{} // closed when no loop runs any more
 }
 
 // New makes a Server and opens its listeners; clients are served once Run runs.
@@ -64,10 +80,17 @@ func New(cfg Config, handler Handler) (*Server, error) {
 	_, _ = rand.Read(key[:]) // never fails
 	s := &Server{
 		cfg: cfg, handler: handler, origins: origins, began: time.Now(),
-		directory: rooms.NewDirectory(cfg.Loops), broker: broker.NewMemory(broker.Config{}),
-		nameKey: binary.LittleEndian.Uint64(key[:]), drained: make(chan struct{}),
+		directory: rooms.NewDirectory(cfg.Loops), presence: broker.NewPresence(broker.PresenceConfig{}), policies: newPolicies(cfg.Rooms),
+		askSet: setOf(cfg.Asks), eventSet: setOf(cfg.Events), seed: maphash.MakeSeed(),
+		nameKey: binary.LittleEndian.Uint64(key[:]), drained: make(chan struct{}), ended: make(chan struct{}),
 	}
-	s.verifiers = newVerifiers(s)
+	s.broker = broker.NewMemory(broker.Config{
+		HistoryMemory: cfg.HistoryMemory, DocumentMemory: cfg.DocumentMemory,
+		Needed: func(room string) bool { return s.directory.Members(room) > 0 },
+	})
+	fault := func(v any) { cfg.Logger.Error("panic off the loops", "panic", v, "stack", string(debug.Stack())) }
+	s.workers = newPool(cfg.Verifiers, cfg.Verifiers*tasksPerWorker, fault)
+	s.askers = newPool(cfg.Askers, cfg.Askers*tasksPerWorker, fault)
 	var failed error
 	s.group, err = poller.NewGroup(poller.Config{
 		Listen: cfg.Listen, Loops: cfg.Loops, MaxOpen: cfg.MaxConnections + overflow(),
@@ -110,6 +133,32 @@ func (s *Server) free() {
 
 func defaultVerifiers() int { return runtime.GOMAXPROCS(0) }
 
+// sinceBegan is the time on the loops' clock.
+func (s *Server) sinceBegan() int64 { return int64(time.Since(s.group.Began())) }
+
+// tellOften tells of presence, until stopped is closed. The channel that it returns is
+// closed when it has ended.
+func (s *Server) tellOften(stopped <-chan struct{}) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(presenceTick)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-tick.C:
+				s.tellPresence()
+			}
+		}
+	}()
+	return done
+}
+
+// presenceTick is how often it is looked whether there is presence to tell of.
+const presenceTick = 100 * time.Millisecond
+
 // Addrs are the addresses that clients connect to, in the order of Config.Listen.
 func (s *Server) Addrs() []net.Addr { return s.group.Addrs() }
 
@@ -120,9 +169,8 @@ func (s *Server) Run(ctx context.Context) error {
 	stopped := make(chan struct{})
 	s.running.Store(true)
 	defer s.running.Store(false)
-	s.verifiers.start()
-	defer s.verifiers.stop()
 	tidied := s.tidy(stopped)
+	told := s.tellOften(stopped)
 	go func() {
 		select {
 		case <-ctx.Done():
@@ -134,7 +182,11 @@ func (s *Server) Run(ctx context.Context) error {
 	}()
 	err := s.group.Run()
 	close(stopped)
+	close(s.ended)
 	<-tidied
+	<-told
+	s.workers.stop()
+	s.askers.stop()
 	s.free()
 	return err
 }

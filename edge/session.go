@@ -14,7 +14,13 @@ const (
 	kindEcho                  // /echo
 	kindRoom                  // a raw stream of rooms
 	kindCustom                // the embedding program's
+	kindNative                // the native protocol
 )
+
+var kindWords = [...]string{kindHandshake: "handshake", kindParked: "handshake", kindEcho: "echo", kindRoom: "raw", kindCustom: "custom", kindNative: "native"}
+
+// String is the kind's word in the API.
+func (k kind) String() string { return kindWords[k] }
 
 // Bits of session.flags.
 const (
@@ -22,27 +28,34 @@ const (
 	wantsOwn                       // and comes back to itself
 	upgraded                       // counts as a connection
 	handlerKnows                   // the embedding program's Open has run
+	unrestricted                   // it may join every room and publish to it
+	busy                           // what it sent last is being decided elsewhere; the rest waits
+	recorded                       // its end stands among the closings
+	counted                        // it stands among the users
 )
 
 // A session is what edge keeps for a connection, beside the poller's record: 28
 // bytes, no pointer. It belongs to the connection's loop.
 type session struct {
-	user    ref    // the token's sub
-	info    ref    // the token's info
-	expires uint32 // when the token ends, in Unix seconds; 0: never
-	seats   uint32 // its chain of seats in the loop's Shard
+	who     ref    // its claims
+	expires uint32 // when its token ends, in Unix seconds; 0: never
+	warn    uint32 // when it is told so; 0: it was, or need not be
+	seats   uint32 // its chain of seats in the loop's Shard of its form
 	pinged  uint32 // the second of a ping that is not answered; 0: none
 	side    uint32 // what it has begun to send, as index + 1 of the loop's sides; 0: nothing
 	kind    kind
 	flags   uint8
+	bad     uint8 // messages in a row that were no commands
 }
 
-// A side is what a connection has begun to send and not finished. A connection
-// has one only as long as that is so.
+// A side is what a connection has sent and what was not dealt with yet. A
+// connection has one only as long as that is so.
 type side struct {
 	head    []byte           // of a request: what came so far
 	scanned int              // how much of head was searched for its end
 	reader  *protocol.Reader // of a message; nil where there is none
+	rest    []byte           // frames behind a command that is not done
+	off     int              // how much of rest has been dealt with
 	since   uint32           // the second in which it began
 	held    int              // bytes that it counts for in Server.readBytes
 }
@@ -69,15 +82,22 @@ func (l *loop) letGo(ses *session) {
 	}
 	sd := l.sides[ses.side-1]
 	l.account(sd, 0)
-	if sd.reader != nil {
-		sd.reader.Reset()
-		if len(l.readers) < keptReaders {
-			l.readers = append(l.readers, sd.reader)
-		}
-	}
+	l.putReader(sd)
 	*sd = side{}
 	l.freeSides = append(l.freeSides, ses.side)
 	ses.side = 0
+}
+
+// putReader gives the reader of sd back.
+func (l *loop) putReader(sd *side) {
+	if sd.reader == nil {
+		return
+	}
+	sd.reader.Reset()
+	if len(l.readers) < keptReaders {
+		l.readers = append(l.readers, sd.reader)
+	}
+	sd.reader = nil
 }
 
 // keptReaders is how many unused readers a loop keeps.
@@ -109,6 +129,9 @@ func (l *loop) arm(s poller.Slot, ses *session) {
 	}
 	if ses.expires != 0 {
 		due = min(due, l.until(ses.expires))
+	}
+	if ses.warn != 0 {
+		due = min(due, l.until(ses.warn))
 	}
 	l.SetTimer(s, due)
 }

@@ -9,13 +9,13 @@ func TestSession_Size(t *testing.T) {
 	if n := unsafe.Sizeof(session{}); n != 28 {
 		t.Errorf("a session has %d bytes; an idle connection must cost no more than 28 here", n)
 	}
-	if n := unsafe.Sizeof(backlog{}); n != 24 {
+	if n := unsafe.Sizeof(backlog{}); n != 32 {
 		t.Errorf("a backlog has %d bytes", n)
 	}
 }
 
 func TestArena_KeepsAndGivesBack(t *testing.T) {
-	a, err := newArena(1000)
+	a, err := newArena(30000)
 	if err != nil {
 		t.Fatal(err)
 	}

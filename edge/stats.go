@@ -32,6 +32,24 @@ type Stats struct {
 	ReadBytes    int64 // of messages that have not arrived whole
 	TableBytes   int64 // what the connections' records, seats and names take
 
+	// Kept for rooms.
+	HistoryBytes     int64
+	HistoryMessages  int64
+	Documents        int
+	DocumentBytes    int64
+	PresenceRooms    int    // rooms with members that keep presence
+	OnceKeys         int    // idempotency keys
+	RoomsEvicted     uint64 // forgotten to make room for others
+	HistoriesEvicted uint64 // dropped or cut for want of memory
+	OnceEvicted      uint64 // forgotten before their time
+	Repeated         uint64 // publishes that an idempotency key had seen before
+
+	// Of connections.
+	Tickets  int     // made and not used
+	Parked   int     // connections whose next command waits for the one before
+	Closings int     // connections that ended and are remembered
+	Asked    []Count // questions to the Decider, by outcome; all labels at zero from the start
+
 	PublishSeconds Histogram // from publishing to the last member's write, for each loop
 	TurnSeconds    Histogram // a loop's turn, waiting aside
 }
@@ -66,8 +84,18 @@ func (s *Server) Stats() Stats {
 	for i := range st.Dropped {
 		st.Dropped[i].Label = dropLabels[i]
 	}
+	st.Asked = make([]Count, numOutcomes)
+	for i := range st.Asked {
+		st.Asked[i] = Count{outcomeLabels[i], s.asked[i].Load()}
+	}
+	kept := s.broker.Stats()
+	st.HistoryBytes, st.HistoryMessages = kept.HistoryBytes, int64(kept.HistoryMessages)
+	st.Documents, st.DocumentBytes = int(kept.Documents), kept.DocumentBytes
+	st.PresenceRooms, st.OnceKeys = s.presence.Rooms(), int(kept.OnceKeys)
+	st.RoomsEvicted, st.HistoriesEvicted, st.OnceEvicted, st.Repeated = kept.RoomsEvicted, kept.HistoriesEvicted, kept.OnceEvicted, kept.Repeated
+	st.Tickets, st.Parked, st.Closings = s.tickets.len(), int(s.parked.Load()), s.closings.len()
 	st.Rooms = s.directory.Rooms()
-	st.TableBytes = int64(s.group.Reached()) * int64(s.group.RecordSize()+s.sessions.Size())
+	st.TableBytes = int64(s.group.Reached()) * int64(s.group.RecordSize()+s.sessions.Size()) + s.users.bytes() + s.presence.Bytes()
 	for _, l := range s.loops {
 		l.addTo(&st)
 	}

@@ -2,7 +2,8 @@ package edge
 
 import (
 	"context"
-	"sync"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/roostws/roost/auth"
@@ -10,82 +11,110 @@ import (
 	"github.com/roostws/roost/protocol"
 )
 
-// A verdict is what came of verifying a token.
+// A verdict is what came of deciding on a handshake off the loop.
 type verdict struct {
 	identity auth.Identity
-	err      error
+	limits   bool             // it says what the client may do, even where nobody asks for tokens
+	err      error            // why the token is not believed
+	reject   *protocol.Reject // why the handshake is refused otherwise
 }
 
-// verifiers verify tokens off the loops, where that takes long or may wait: a
-// bounded number of goroutines with a bounded queue. The handshakes are parked
-// meanwhile.
-type verifiers struct {
-	srv   *Server
-	tasks chan task
-	wg    sync.WaitGroup
-	ctx   context.Context
-	end   context.CancelFunc
-}
+// tasksPerWorker is how many tasks may wait for each that runs.
+const tasksPerWorker = 64
 
-type task struct {
-	id    ConnID
-	token string
-}
-
-// tasksPerVerifier is how many handshakes may wait for each goroutine.
-const tasksPerVerifier = 64
-
-func newVerifiers(s *Server) *verifiers {
-	v := &verifiers{srv: s, tasks: make(chan task, s.cfg.Verifiers*tasksPerVerifier)}
-	v.ctx, v.end = context.WithCancel(context.Background())
-	return v
-}
-
-func (v *verifiers) start() {
-	if v.srv.cfg.Auth == nil || v.srv.cfg.Auth.Inline() {
-		return
-	}
-	for range v.srv.cfg.Verifiers {
-		v.wg.Go(v.work)
-	}
-}
-
-func (v *verifiers) stop() {
-	v.end()
-	v.wg.Wait()
-}
-
-func (v *verifiers) work() {
-	for {
-		select {
-		case <-v.ctx.Done():
-			return
-		case t := <-v.tasks:
-			// An error: the connection is gone, and so is the question.
-			_ = v.srv.group.Post(t.id, poller.Post{Op: opVerdict, Arg: v.verify(t)})
-		}
-	}
-}
-
-func (v *verifiers) verify(t task) (out *verdict) {
+// verify says who a token is of. It may take long.
+func (s *Server) verify(ctx context.Context, token string) (out *verdict) {
 	out = new(verdict)
 	defer func() {
 		if p := recover(); p != nil {
-			v.srv.cfg.Logger.Error("panic while verifying a token", "panic", p)
+			s.cfg.Logger.Error("panic while verifying a token", "panic", p)
 			out.err = auth.ErrToken
 		}
 	}()
-	ctx, cancel := context.WithTimeout(v.ctx, v.srv.cfg.HandshakeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.HandshakeTimeout)
 	defer cancel()
-	out.identity, out.err = v.srv.cfg.Auth.Verify(ctx, t.token, time.Now())
+	out.identity, out.err = s.cfg.Auth.Verify(ctx, token, time.Now())
 	return out
 }
 
-// park has the token of a handshake verified and keeps what came so far.
-func (l *loop) park(s poller.Slot, ses *session, b []byte) {
-	select {
-	case l.srv.verifiers.tasks <- task{l.ID(s), l.asking.token}:
+// A parking is what a handshake waits for: its token's verification, the Decider's
+// answers, or both.
+type parking struct {
+	id    ConnID
+	token string // to be verified; empty: there is none, or it was
+	known verdict
+	ask   *Question // nil: the Decider is not asked
+	joins []string  // rooms that it is asked about as well
+}
+
+// decideAll runs off the loop.
+func (s *Server) decideAll(ctx context.Context, p *parking) (v *verdict) {
+	v = &p.known
+	if p.token != "" {
+		if v = s.verify(ctx, p.token); v.err != nil {
+			return v
+		}
+	}
+	if p.ask == nil {
+		return v
+	}
+	p.ask.User = v.identity.User
+	if s.asks(WhatConnect) {
+		d := s.decide(ctx, p.ask)
+		switch {
+		case !d.Allow:
+			v.reject = d.reject("the connection was refused")
+			return v
+		case d.Identity != nil:
+			v.identity, v.limits = *d.Identity, true
+		}
+	}
+	for _, room := range p.joins {
+		if !s.unlimited(v) && !v.identity.Rooms.Match(room) {
+			return v // the loop refuses it
+		}
+		q := &Question{What: WhatJoin, Time: time.Now(), Conn: p.ask.Conn, User: v.identity.User, Room: room}
+		if d := s.decide(ctx, q); !d.Allow {
+			v.reject = d.reject("joining the room was refused")
+			return v
+		}
+	}
+	return v
+}
+
+// reject is a refusal as an answer to a handshake.
+func (d *Decision) reject(otherwise string) *protocol.Reject {
+	r := &protocol.Reject{Status: 403, Code: string(d.code()), Message: d.message(otherwise)}
+	switch r.Code {
+	case "unauthorized":
+		r.Status = 401
+	case "not_found":
+		r.Status = 404
+	case "bad_request":
+		r.Status = 400
+	case "rate_limited":
+		r.Status, r.RetryAfter = 429, retryAfter
+	case "unavailable":
+		r.Status, r.RetryAfter = 503, retryAfter
 	default:
+		r.Code = "forbidden"
+	}
+	return r
+}
+
+// park has a handshake decided off the loop and keeps what came so far.
+func (l *loop) park(s poller.Slot, ses *session, b []byte) {
+	p, srv := l.asking.parking, l.srv
+	where := srv.workers
+	if p.ask != nil {
+		where = srv.askers
+	}
+	ok := where.try(func(ctx context.Context) {
+		v := &verdict{reject: rejectInternal}
+		defer func() { srv.postVerdict(p.id, v) }() // also after a panic
+		v = srv.decideAll(ctx, p)
+	})
+	if !ok {
 		l.refuse(s, rejectBusy, resultBusy)
 		return
 	}
@@ -97,19 +126,48 @@ func (l *loop) park(s poller.Slot, ses *session, b []byte) {
 	ses.kind = kindParked
 }
 
+// postVerdict hands a verdict to the loop. An error: the connection is gone, and so
+// is the question.
+func (s *Server) postVerdict(id ConnID, v *verdict) {
+	for wait := time.Millisecond; errors.Is(s.group.Post(id, poller.Post{Op: opVerdict, Arg: v}), poller.ErrBusy); wait = min(2*wait, 100*time.Millisecond) {
+		time.Sleep(wait)
+	}
+}
+
 // decided goes on with a parked handshake.
 func (l *loop) decided(s poller.Slot, v *verdict) {
 	ses := l.session(s)
 	if ses.kind != kindParked {
 		return
 	}
-	head := l.sides[ses.side-1].head
-	end := protocol.HeaderEnd(head, 0)
-	if !l.answer(s, ses, head, end, v) {
-		return
+	l.Corked(s, func() {
+		head := l.sides[ses.side-1].head
+		end := protocol.HeaderEnd(head, 0)
+		if !l.answerRequest(s, ses, head, end, v) {
+			return
+		}
+		l.letGo(ses)
+		if rest := head[end:]; len(rest) > 0 {
+			l.frames(s, ses, rest)
+		}
+	})
+}
+
+// withoutSecrets is a query without token and ticket.
+func withoutSecrets(query string) string {
+	if query == "" {
+		return ""
 	}
-	l.letGo(ses)
-	if rest := head[end:]; len(rest) > 0 {
-		l.frames(s, ses, rest)
+	kept := ""
+	for part := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		if auth.Redact("?"+name+"=x") != "?"+name+"=x" {
+			continue
+		}
+		if kept != "" {
+			kept += "&"
+		}
+		kept += part
 	}
+	return kept
 }

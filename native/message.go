@@ -100,11 +100,14 @@ func AppendData(dst, data []byte, form Form) []byte {
 		return append(dst, '"')
 	}
 	dst = append(dst, `"data":`...)
-	if form == FormJSON || form == FormAuto && jsontext.Value(data).IsValid(lenient) {
+	if form == FormJSON || form == FormAuto && IsJSON(data) {
 		return append(dst, data...)
 	}
 	return appendString(dst, data)
 }
+
+// IsJSON says whether data is JSON in UTF-8.
+func IsJSON(data []byte) bool { return jsontext.Value(data).IsValid(lenient) }
 
 // Begin appends the beginning of an object of the server: its type and, where the
 // command had one, its ID. What follows, each with a comma before it, and the
@@ -186,3 +189,12 @@ func appendString[T ~string | ~[]byte](dst []byte, s T) []byte {
 	dst, _ = jsontext.AppendQuote(dst, s)
 	return dst
 }
+
+// Unquote gives what a valid JSON string stands for.
+func Unquote(v []byte) []byte {
+	s, _ := jsontext.AppendUnquote(nil, v)
+	return s
+}
+
+// Quote gives text as a JSON string.
+func Quote(text []byte) []byte { return appendString(nil, text) }

@@ -21,3 +21,9 @@ func makeID(loop uint8, s Slot, gen uint32) ConnID {
 func (id ConnID) loop() int   { return int(id >> 56) }
 func (id ConnID) slot() Slot  { return Slot(id>>32) & (MaxSlots - 1) }
 func (id ConnID) gen() uint32 { return uint32(id) }
+
+// Loop is the index of the connection's loop.
+func (id ConnID) Loop() int { return id.loop() }
+
+// Slot is the connection's slot on its loop.
+func (id ConnID) Slot() Slot { return id.slot() }

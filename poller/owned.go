@@ -17,6 +17,12 @@ func (l *Loop) own(s Slot, yes bool) {
 	}
 }
 
+// Owns says whether s is a connection of this loop.
+func (l *Loop) Owns(s Slot) bool {
+	word := int(s >> 6)
+	return word < len(l.owned) && l.owned[word]&(1<<(s&63)) != 0
+}
+
 // Next gives the first connection of this loop from the slot on; ok is false
 // where there is none.
 func (l *Loop) Next(from Slot) (s Slot, ok bool) {

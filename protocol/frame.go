@@ -62,6 +62,17 @@ func AppendFrame(dst []byte, op Op, payload []byte) []byte {
 	return append(AppendHeader(dst, op, len(payload)), payload...)
 }
 
+// Payload is the payload of one whole server's frame: a part of it.
+func Payload(frame []byte) []byte {
+	switch frame[1] & 127 {
+	case 126:
+		return frame[4:]
+	case 127:
+		return frame[headroom:]
+	}
+	return frame[2:]
+}
+
 // AppendMaskedFrame appends a client's frame, masked with key: for clients, such
 // as tests. Payload is copied and not changed.
 func AppendMaskedFrame(dst []byte, op Op, payload []byte, key [4]byte) []byte {

@@ -18,6 +18,7 @@ type Request struct {
 	Host          []byte
 	Origin        []byte
 	Authorization []byte
+	UserAgent     []byte // the first, where there are several
 
 	// Headers that may come several times: joined by "," and Cookie by "; ".
 	Cookie        []byte
@@ -173,8 +174,11 @@ func (q *Request) parseHeader(line []byte) *Reject {
 			q.Forwarded = join(q.Forwarded, ",", value)
 		}
 	case 10:
-		if fold(name, "connection") {
+		switch {
+		case fold(name, "connection"):
 			q.connection = join(q.connection, ",", value)
+		case fold(name, "user-agent") && q.UserAgent == nil:
+			q.UserAgent = value
 		}
 	case 13:
 		if fold(name, "authorization") {

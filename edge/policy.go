@@ -1,0 +1,84 @@
+package edge
+
+import (
+	"time"
+
+	"github.com/roostws/roost/auth"
+	"github.com/roostws/roost/broker"
+)
+
+// A RoomPolicy is what holds in the rooms that its pattern matches. The first
+// match rules a room; a room without a match has the defaults.
+type RoomPolicy struct {
+	Match      string   // a pattern: * is any run of bytes
+	Services   bool     // services alone publish; clients may not, whatever their claims say
+	History    *History // nil: DefaultHistory
+	Presence   bool     // who is here is kept, listed and told
+	Document   bool     // the room holds a JSON document
+	Schema     *Schema  // of what clients publish; in a room with a document, of the document
+	MaxMembers int      // connections at once; 0: any number
+}
+
+// A History says how much of a room is kept for those who come back.
+type History struct {
+	Size int           // messages, 0 to 10,000; 0 keeps none
+	TTL  time.Duration // since they were published, 1 s to 24 h
+}
+
+// DefaultHistory is what a room keeps unless its policy says otherwise.
+var DefaultHistory = History{Size: 100, TTL: time.Minute}
+
+// A Schema is a JSON Schema (2020-12), ready for use.
+type Schema = broker.Schema
+
+const (
+	maxPolicies = 1000
+	maxHistory  = 10000          // messages of a room
+	maxTTL      = 24 * time.Hour // of them
+)
+
+// A policy is a RoomPolicy with its defaults in place.
+type policy struct {
+	RoomPolicy
+	history History
+}
+
+// everywhere holds where nothing else does.
+var everywhere = &policy{RoomPolicy: RoomPolicy{Match: "*"}, history: DefaultHistory}
+
+func newPolicies(list []RoomPolicy) []*policy {
+	all := make([]*policy, 0, len(list)+1)
+	for _, rp := range list {
+		p := &policy{RoomPolicy: rp, history: DefaultHistory}
+		if rp.History != nil {
+			p.history = *rp.History
+		}
+		all = append(all, p)
+	}
+	return append(all, everywhere)
+}
+
+// policy gives what holds in a room.
+func (s *Server) policy(room string) *policy {
+	for _, p := range s.policies {
+		if auth.MatchPattern(p.Match, room) {
+			return p
+		}
+	}
+	return everywhere
+}
+
+// check tells bad of what is wrong with a policy.
+func (p *RoomPolicy) check(bad func(format string, args ...any)) {
+	switch {
+	case p.Match == "" || len(p.Match) > auth.MaxPattern:
+		bad("a pattern of %d bytes: 1 to %d would be right", len(p.Match), auth.MaxPattern)
+	case p.MaxMembers < 0:
+		bad("%q: MaxMembers %d is out of range: 0 or more would be right", p.Match, p.MaxMembers)
+	case p.History == nil:
+	case p.History.Size < 0 || p.History.Size > maxHistory:
+		bad("%q: History.Size %d is out of range: 0 to %d", p.Match, p.History.Size, maxHistory)
+	case p.History.Size > 0 && (p.History.TTL < time.Second || p.History.TTL > maxTTL):
+		bad("%q: History.TTL %v is out of range: 1s to %v", p.Match, p.History.TTL, maxTTL)
+	}
+}
