@@ -18,81 +18,73 @@ const (
 )
 
 // Patch applies a JSON Patch (RFC 6902) to a document, an object or an array of at
-// most 100 levels, and gives the result, which is one, too: compact, with names in
-// order and numbers as they were written. All operations are applied, at most
-// 1,000, or none. After none of them the document may have more than limit bytes:
+// most 100 levels, and gives the result, which is one, too: compact, and with
+// numbers as they were written. All operations are applied, at most 1,000, or
+// none. After none of them the document may have more than limit bytes, compact:
 // ErrTooLarge. All else that is wrong is an *InvalidError whose path leads into the
-// patch: to /2/path where the third operation's path is nowhere. Neither doc nor
+// patch: to /2/path where the third operation's path leads nowhere. Neither doc nor
 // patch is kept or changed.
 //
 // It is not evanphx/json-patch that applies: v5.9.11 panics on a test for an array
 // with null in it, takes 1 and 1.0 for different, /01 for an index, and "" for a
 // name where a whole document is to be copied. The tests compare with it.
 func Patch(doc, patch []byte, limit int) ([]byte, error) {
-	root, err := readShallow(doc)
-	if err != nil {
-		return nil, invalidf("", "the document %v", err)
+	p := patcher{limit: limit}
+	if err := p.apply(doc, patch); err != nil {
+		return nil, err
 	}
-	if !holds(root) {
-		return nil, invalidf("", "the document must be an object or an array")
-	}
-	list, err := readShallow(patch)
-	if err != nil {
-		return nil, invalidf("", "a patch %v", err)
-	}
-	operations, ok := list.([]any)
-	if !ok {
-		return nil, invalidf("", "a patch must be an array of operations")
-	}
-	if len(operations) > maxOperations {
-		return nil, invalidf("", "a patch must have at most %d operations, but has %d", maxOperations, len(operations))
-	}
-	p := patcher{root: root, size: sizeJSON(root), limit: limit}
-	for i, fields := range operations {
-		p.operation = i
-		if p.fields, ok = fields.(map[string]any); !ok {
-			return nil, invalidf(fmt.Sprintf("/%d", i), "must be an object")
-		}
-		if err := p.apply(); err != nil {
-			return nil, err
-		}
-	}
-	if p.size > limit {
-		return nil, ErrTooLarge
-	}
-	result := appendJSON(make([]byte, 0, p.size), p.root, asWritten)
+	result := appendJSON(make([]byte, 0, p.size), p.root, nil)
 	if measure(result).depth > maxDepth {
 		return nil, invalidf("", "the document must not be nested deeper than %d levels", maxDepth)
 	}
 	return result, nil
 }
 
-// readShallow reads JSON that is not too deep. Errors are to follow what it is.
-func readShallow(data []byte) (any, error) {
-	if measure(data).depth > maxDepth {
-		return nil, fmt.Errorf("must not be nested deeper than %d levels", maxDepth)
-	}
-	v, err := readJSON(data)
-	if err != nil {
-		return nil, fmt.Errorf("must be JSON: %s%w", position(data, err), err)
-	}
-	return v, nil
-}
-
-// A patcher is a document in the course of being patched. Each value is in it once.
+// A patcher is a document in the course of being patched: of objects, arrays, and
+// texts that nobody has looked into. Each object and array is in it once.
 type patcher struct {
 	root   any
 	size   int // of root as JSON
 	limit  int
 	copied int // bytes
 
-	operation int
-	fields    map[string]any // of the operation
+	index  int            // of the operation
+	fields map[string]any // of the operation, all of them text
 }
 
-// apply applies the operation.
-func (p *patcher) apply() error {
-	op, _ := p.fields["op"].(string)
+func (p *patcher) apply(doc, patch []byte) error {
+	t, err := compact(doc)
+	if err != nil {
+		return invalidf("", "the document %v", err)
+	}
+	if p.root, p.size = t, len(t); !holds(t) {
+		return invalidf("", "the document must be an object or an array")
+	}
+	if t, err = compact(patch); err != nil {
+		return invalidf("", "a patch %v", err)
+	}
+	operations, ok := t.open().([]any)
+	if !ok {
+		return invalidf("", "a patch must be an array of operations")
+	}
+	if len(operations) > maxOperations {
+		return invalidf("", "a patch must have at most %d operations, but has %d", maxOperations, len(operations))
+	}
+	for i, o := range operations {
+		p.index = i
+		if p.fields, ok = o.(text).open().(map[string]any); !ok {
+			return invalidf(fmt.Sprintf("/%d", i), "must be an object")
+		}
+		if err := p.operate(); err != nil {
+			return err
+		}
+	}
+	return p.grow(0)
+}
+
+// operate applies the operation.
+func (p *patcher) operate() error {
+	op, _ := p.string("op")
 	if !slices.Contains([]string{"add", "remove", "replace", "move", "copy", "test"}, op) {
 		return p.invalid("op", "must be add, remove, replace, move, copy or test")
 	}
@@ -129,7 +121,7 @@ func (p *patcher) apply() error {
 
 func (p *patcher) test(at []string, want any) error {
 	v, err := p.get("path", at)
-	if err == nil && !equalJSON(v, want) {
+	if err == nil && !p.equal(v, want) {
 		return p.invalid("value", "the test failed: the document has another value at %q", pointer(at))
 	}
 	return err
@@ -150,11 +142,11 @@ func (p *patcher) add(at []string, v any, size int, source string) error {
 			} else {
 				size += sizeMember(name, len(object))
 			}
-			return put(object, name, v), p.grow(size)
+			return putAt(object, name, v), p.grow(size)
 		}
 		i := len(array)
 		if name != "-" {
-			if i, ok = index(name, len(array)); !ok {
+			if i, ok = readIndex(name, len(array)); !ok {
 				return nil, p.invalid("path", "an index must be 0 to %d here, or -", len(array))
 			}
 		}
@@ -179,11 +171,11 @@ func (p *patcher) replace(at []string, v any) error {
 		return p.become(v, "value")
 	}
 	return p.change("path", at, func(holder any, name string) (any, error) {
-		old, ok := in(holder, name)
+		old, ok := valueAt(holder, name)
 		if !ok {
 			return nil, p.nothing("path", at)
 		}
-		return put(holder, name, v), p.grow(sizeJSON(v) - sizeJSON(old))
+		return putAt(holder, name, v), p.grow(sizeJSON(v) - sizeJSON(old))
 	})
 }
 
@@ -194,7 +186,7 @@ func (p *patcher) take(field string, at []string) (v any, err error) {
 	}
 	err = p.change(field, at, func(holder any, name string) (any, error) {
 		var ok bool
-		if v, ok = in(holder, name); !ok {
+		if v, ok = valueAt(holder, name); !ok {
 			return nil, p.nothing(field, at)
 		}
 		if object, ok := holder.(map[string]any); ok {
@@ -203,7 +195,7 @@ func (p *patcher) take(field string, at []string) (v any, err error) {
 			return object, nil
 		}
 		array := holder.([]any)
-		i, _ := index(name, len(array)-1)
+		i, _ := readIndex(name, len(array)-1)
 		if len(array) > 1 {
 			p.size -= len(",")
 		}
@@ -253,26 +245,36 @@ func (p *patcher) grow(by int) error {
 
 // get gives the value at a place.
 func (p *patcher) get(field string, at []string) (any, error) {
-	v, ok := p.root, true
-	for i, name := range at {
-		if v, ok = in(v, name); !ok {
-			return nil, p.nothing(field, at[:i+1])
-		}
+	if len(at) == 0 {
+		p.root = p.open(p.root)
+		return p.root, nil
 	}
-	return v, nil
+	var v any
+	err := p.change(field, at, func(holder any, name string) (any, error) {
+		var ok bool
+		if v, ok = valueAt(holder, name); !ok {
+			return nil, p.nothing(field, at)
+		}
+		v = p.open(v)
+		return putAt(holder, name, v), nil
+	})
+	return v, err
 }
 
 // change calls f with what holds a place, an object or an array, and the place's
 // name there. What f gives takes the holder's place.
 func (p *patcher) change(field string, at []string, f func(holder any, name string) (any, error)) error {
+	p.root = p.open(p.root)
 	var above any // what holds the holder
 	holder, last := p.root, len(at)-1
 	for i, name := range at[:last] {
-		var ok bool
-		above = holder
-		if holder, ok = in(above, name); !ok {
+		v, ok := valueAt(holder, name)
+		if !ok {
 			return p.nothing(field, at[:i+1])
 		}
+		v = p.open(v)
+		putAt(holder, name, v)
+		above, holder = holder, v
 	}
 	if !holds(holder) {
 		return p.nothing(field, at)
@@ -284,22 +286,78 @@ func (p *patcher) change(field string, at []string, f func(holder any, name stri
 	case last == 0:
 		p.root = changed
 	default:
-		put(above, at[last-1], changed)
+		putAt(above, at[last-1], changed)
 	}
 	return nil
 }
 
+// open looks into a value of the document. What it gives takes the value's place,
+// and may be shorter: a name once, and written in the shortest way.
+func (p *patcher) open(v any) any {
+	t, ok := v.(text)
+	if !ok || !holds(t) {
+		return v
+	}
+	opened := t.open()
+	p.size -= len(t) - sizeJSON(opened)
+	return opened
+}
+
+// equal says whether a value of the document equals a text.
+func (p *patcher) equal(v any, want any) bool {
+	wanted := want.(text)
+	switch v := v.(type) {
+	case map[string]any:
+		names, ok := wanted.open().(map[string]any)
+		if !ok || len(v) != len(names) {
+			return false
+		}
+		for name, want := range names {
+			item, ok := v[name]
+			if !ok {
+				return false
+			}
+			v[name] = p.open(item)
+			if !p.equal(v[name], want) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		items, ok := wanted.open().([]any)
+		if !ok || len(v) != len(items) {
+			return false
+		}
+		for i, want := range items {
+			if v[i] = p.open(v[i]); !p.equal(v[i], want) {
+				return false
+			}
+		}
+		return true
+	}
+	return v.(text).equalPlain(wanted)
+}
+
 // way reads a field that is a JSON Pointer: the names on the way.
 func (p *patcher) way(field string) ([]string, error) {
-	text, ok := p.fields[field].(string)
+	path, ok := p.string(field)
 	if !ok {
 		return nil, p.invalid(field, "must be a JSON Pointer")
 	}
-	names, ok := readPointer(text)
+	names, ok := readPointer(path)
 	if !ok {
 		return nil, p.invalid(field, "must be a JSON Pointer: each name after a /, and in it ~0 for ~ and ~1 for /")
 	}
 	return names, nil
+}
+
+// string reads a field that is a string.
+func (p *patcher) string(field string) (s string, ok bool) {
+	t, ok := p.fields[field].(text)
+	if !ok || t[0] != '"' {
+		return "", false
+	}
+	return t.unquote(), true
 }
 
 func (p *patcher) nothing(field string, at []string) error {
@@ -308,5 +366,5 @@ func (p *patcher) nothing(field string, at []string) error {
 
 // invalid makes an error of a field of the operation.
 func (p *patcher) invalid(field, format string, args ...any) error {
-	return invalidf(fmt.Sprintf("/%d/%s", p.operation, field), format, args...)
+	return invalidf(fmt.Sprintf("/%d/%s", p.index, field), format, args...)
 }

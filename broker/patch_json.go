@@ -95,6 +95,8 @@ func huge(number []byte) bool {
 // number's text; the characters that may stand for themselves do.
 func appendJSON(b []byte, v any, number func(json.Number) string) []byte {
 	switch v := v.(type) {
+	case text:
+		b = append(b, v...)
 	case nil:
 		b = append(b, "null"...)
 	case bool:
@@ -134,10 +136,8 @@ func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	for i := range len(s) {
 		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c == '\n':
-			b = append(b, '\\', 'n')
+		case shortEscape(c) != 0:
+			b = append(b, '\\', shortEscape(c))
 		case c < ' ':
 			const hex = "0123456789abcdef"
 			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
@@ -146,6 +146,26 @@ func appendString(b []byte, s string) []byte {
 		}
 	}
 	return append(b, '"')
+}
+
+// shortEscape is the character that stands for another after a backslash; 0 where
+// there is none.
+func shortEscape(c byte) byte {
+	switch c {
+	case '"', '\\':
+		return c
+	case '\b':
+		return 'b'
+	case '\f':
+		return 'f'
+	case '\n':
+		return 'n'
+	case '\r':
+		return 'r'
+	case '\t':
+		return 't'
+	}
+	return 0
 }
 
 // canonical is a number's text such that equal numbers have the same: 1, 1.0 and

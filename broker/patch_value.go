@@ -1,48 +1,49 @@
 package broker
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 )
 
 // holds says whether a value is one that has others in it.
 func holds(v any) bool {
-	switch v.(type) {
+	switch v := v.(type) {
 	case map[string]any, []any:
 		return true
+	case text:
+		return v[0] == '{' || v[0] == '['
 	}
 	return false
 }
 
-// in gives the value that another has under a name.
-func in(holder any, name string) (v any, ok bool) {
+// valueAt gives the value that another has under a name.
+func valueAt(holder any, name string) (v any, ok bool) {
 	switch h := holder.(type) {
 	case map[string]any:
 		v, ok = h[name]
 	case []any:
 		var i int
-		if i, ok = index(name, len(h)-1); ok {
+		if i, ok = readIndex(name, len(h)-1); ok {
 			v = h[i]
 		}
 	}
 	return v, ok
 }
 
-// put gives a value to another under a name, which an array has already.
-func put(holder any, name string, v any) any {
+// putAt gives a value to another under a name, which an array has already.
+func putAt(holder any, name string, v any) any {
 	switch h := holder.(type) {
 	case map[string]any:
 		h[name] = v
 	case []any:
-		i, _ := index(name, len(h)-1)
+		i, _ := readIndex(name, len(h)-1)
 		h[i] = v
 	}
 	return holder
 }
 
-// index reads an array index of at most last (RFC 6901, section 4).
-func index(name string, last int) (i int, ok bool) {
+// readIndex reads an array index of at most last (RFC 6901, section 4).
+func readIndex(name string, last int) (i int, ok bool) {
 	i, err := strconv.Atoi(name)
 	return i, err == nil && i <= last && strconv.Itoa(i) == name && i >= 0
 }
@@ -68,12 +69,12 @@ func readPointer(text string) (names []string, ok bool) {
 	return names, true
 }
 
-// clone copies a value of at most so many levels.
+// clone copies a value of at most so many levels. Texts are never changed: a copy
+// may share them.
 func clone(v any, levels int) (c any, ok bool) {
-	if holds(v) && levels == 0 {
-		return nil, false
-	}
 	switch v := v.(type) {
+	case text:
+		return v, measure(v).depth <= levels
 	case map[string]any:
 		c := make(map[string]any, len(v))
 		for name, item := range v {
@@ -81,7 +82,7 @@ func clone(v any, levels int) (c any, ok bool) {
 				return nil, false
 			}
 		}
-		return c, true
+		return c, levels > 0
 	case []any:
 		c := make([]any, len(v))
 		for i, item := range v {
@@ -89,57 +90,17 @@ func clone(v any, levels int) (c any, ok bool) {
 				return nil, false
 			}
 		}
-		return c, true
+		return c, levels > 0
 	}
-	return v, true
-}
-
-// equalJSON says whether values are equal; numbers are by what they are worth.
-func equalJSON(a, b any) bool {
-	switch a := a.(type) {
-	case map[string]any:
-		b, ok := b.(map[string]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for name, v := range a {
-			if other, ok := b[name]; !ok || !equalJSON(v, other) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		b, ok := b.([]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for i, v := range a {
-			if !equalJSON(v, b[i]) {
-				return false
-			}
-		}
-		return true
-	case json.Number:
-		b, ok := b.(json.Number)
-		return ok && canonical(a) == canonical(b)
-	}
-	return a == b
+	return nil, false
 }
 
 // sizeJSON is how long a value is as appendJSON writes it.
 func sizeJSON(v any) int {
 	n := 0
 	switch v := v.(type) {
-	case nil:
-		n = len("null")
-	case bool:
-		if n = len("false"); v {
-			n = len("true")
-		}
-	case json.Number:
+	case text:
 		n = len(v)
-	case string:
-		n = sizeString(v)
 	case []any:
 		n = len("[]") + max(0, len(v)-1)
 		for _, item := range v {
@@ -169,7 +130,7 @@ func sizeString(s string) int {
 	n := len(s) + len(`""`)
 	for i := range len(s) {
 		switch c := s[i]; {
-		case c == '"' || c == '\\' || c == '\n':
+		case shortEscape(c) != 0:
 			n++
 		case c < ' ':
 			n += len(`\u0000`) - 1

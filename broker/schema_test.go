@@ -95,6 +95,7 @@ func TestSchema_Validate(t *testing.T) {
 		{`{"format":"date"}`, `"today"`, ``},
 		{`{"$schema":"https://json-schema.org/draft/2019-09/schema","format":"date"}`, `"today"`, ``},
 		{`{"$schema":"http://json-schema.org/draft-07/schema#","format":"date"}`, `"2020-01-01"`, ``},
+		{`{"$schema":"http://json-schema.org/draft-07/schema#","properties":{"at":{"format":"date"}}}`, `{"at":"x"}`, `/at: must be of the format date`},
 		{`{"contentEncoding":"base64"}`, `"!"`, ``},
 		// Alternatives: the likeliest one is told of.
 		{`{"anyOf":[{"type":"string"},{"type":["null","number"]}]}`, `true`, `must be null or number or string, but is boolean`},

@@ -111,7 +111,7 @@ func words(e *jsonschema.ValidationError) string {
 		case "regex":
 			return fmt.Sprintf("must be a regular expression of RE2, which knows no lookaround and no backreferences: %v", k.Err)
 		}
-		return fmt.Sprintf("must be of the format %s: %v", k.Want, k.Err)
+		return "must be of the format " + k.Want
 	case *kind.Pattern:
 		return "must match the pattern " + k.Want
 	case *kind.Not:

@@ -95,7 +95,7 @@ func (s *Server) Stats() Stats {
 	st.RoomsEvicted, st.HistoriesEvicted, st.OnceEvicted, st.Repeated = kept.RoomsEvicted, kept.HistoriesEvicted, kept.OnceEvicted, kept.Repeated
 	st.Tickets, st.Parked, st.Closings = s.tickets.len(), int(s.parked.Load()), s.closings.len()
 	st.Rooms = s.directory.Rooms()
-	st.TableBytes = int64(s.group.Reached()) * int64(s.group.RecordSize()+s.sessions.Size()) + s.users.bytes() + s.presence.Bytes()
+	st.TableBytes = int64(s.group.Reached())*int64(s.group.RecordSize()+s.sessions.Size()) + s.users.bytes() + s.presence.Bytes()
 	for _, l := range s.loops {
 		l.addTo(&st)
 	}

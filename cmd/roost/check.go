@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/roostws/roost/auth"
@@ -61,17 +62,26 @@ func settleSecret(o origins, name string, s *secret, file *text) error {
 	case given == byFile:
 		return o.problem(fileName, "stands beside %s: one of the two would be right", name)
 	}
-	data, err := readBounded(string(*file), maxSecretFile)
+	found, err := readSecret(string(*file))
 	if err != nil {
 		return o.problem(fileName, "%w", err)
 	}
-	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
-	if len(data) == 0 {
-		return o.problem(fileName, "%s: is empty: a secret in it would be right", string(*file))
-	}
-	*s = secret(data)
+	*s = found
 	o[name] = o[fileName] // what is wrong with the secret stands in the file
 	return nil
+}
+
+// readSecret reads a file that holds a secret and perhaps a newline after it.
+func readSecret(path string) (secret, error) {
+	data, err := readBounded(path, maxSecretFile)
+	if err != nil {
+		return "", err
+	}
+	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
+	if len(data) == 0 {
+		return "", fmt.Errorf("%s: is empty: a secret in it would be right", path)
+	}
+	return secret(data), nil
 }
 
 // checkAddresses checks where to listen.
@@ -116,7 +126,7 @@ func (c *Config) checkAdminSecret(o origins) error {
 // checkAuth checks that tokens can be verified.
 func (c *Config) checkAuth(o origins) error {
 	switch {
-	case c.Auth == "none" || c.JWTSecret == "" && bool(c.Dev):
+	case c.Auth != "jwt" || c.JWTSecret == "" && bool(c.Dev):
 		return nil
 	case c.JWTSecret == "":
 		return o.problem("jwt-secret", "is missing, and --auth jwt needs it: at least %d bytes, as openssl rand -base64 32 makes, by --jwt-secret-file or ROOST_JWT_SECRET would be right; or --dev to try with a random one; or --auth none to ask nobody", auth.MinSecret)
@@ -150,11 +160,16 @@ func cookieName(s string) bool {
 // oddities names what has no effect or an unlikely one, and is no error.
 func (c *Config) oddities(o origins) []string {
 	var odd []string
-	if c.Auth == "none" {
-		for _, name := range []string{"jwt-secret", "jwt-secret-file", "jwt-issuer", "jwt-audience", "jwt-algorithms", "jwt-leeway", "token-cookie"} {
-			if o[name].rank != fromDefault {
-				odd = append(odd, o[name].place+" has no effect with --auth none")
-			}
+	var idle []string
+	if c.Auth != "jwt" {
+		idle = []string{"jwt-secret", "jwt-secret-file", "jwt-issuer", "jwt-audience", "jwt-algorithms", "jwt-leeway"}
+	}
+	if c.Auth == "none" { // a backend gets the cookie's token
+		idle = append(idle, "token-cookie")
+	}
+	for _, name := range idle {
+		if o[name].rank != fromDefault {
+			odd = append(odd, o[name].place+" has no effect with --auth "+string(c.Auth))
 		}
 	}
 	if c.Dev {

@@ -34,9 +34,13 @@ type Config struct {
 	// Bounds.
 	MaxMessage     size
 	MaxConnections count // 0: as many as there may be open files
+	MaxPerUser     count // 0: any number
+	MaxJoined      count
 	Outbox         size
 	OutboxMemory   size
 	PublishMemory  size
+	HistoryMemory  size
+	DocumentMemory size
 
 	// Time.
 	Heartbeat        span

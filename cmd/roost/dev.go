@@ -25,7 +25,7 @@ func randomSecret() secret { return secret(rand.Text() + rand.Text()) }
 type devAccess struct {
 	clientURL string // ws://HOST:PORT
 	adminURL  string // http://HOST:PORT
-	token     string // empty with --auth none
+	token     string // empty but with --auth jwt
 	secret    bool   // the API asks for a secret
 }
 

@@ -17,7 +17,8 @@
 //
 // Types: Config is what serve is told; a setting is what is known of one flag,
 // its range, default and meaning, from which help and checks are made; a value
-// reads and writes one setting's text; an origin says where a value came from.
+// reads and writes one setting's text; an origin says where a value came from;
+// sections are what the file alone can say, rules for rooms and webhooks.
 //
 // Who may call what: run is main without the process around it, for tests.
 // Everything but serving and its signals runs on one goroutine.

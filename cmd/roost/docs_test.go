@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -25,13 +26,26 @@ func docRow(s *setting) string {
 	return fmt.Sprintf("| %s | %s | %s | %s %s |", name, cell(docType(s)), cell(s.byDefault()), cell(s.meaning), cell(s.when))
 }
 
+// docKeyRow is the line of a key that the file alone has.
+func docKeyRow(s *setting) string {
+	row := docRow(s)
+	name := "`" + s.name + ":`"
+	if outer, inner, nested := strings.Cut(s.name, "."); nested {
+		name = "`" + outer + ": {" + inner + ": }`"
+	}
+	return "| " + name + row[strings.Index(row, " | "):]
+}
+
 // docType says what a setting takes: its type, unit and range.
 func docType(s *setting) string {
 	text := map[string]string{
 		"": "true or false", unitAddr: "host:port", unitCount: "a number", unitFile: "a path", unitSize: "bytes", unitSpan: "a duration",
-		unitText: "text", unitChoice: "a word", "PATTERN": "a pattern", "USER": "text", "JSON": "JSON",
+		unitText: "text", unitChoice: "a word", unitPattern: "a pattern", unitURL: "a URL", "USER": "text", "JSON": "JSON",
 	}[s.unit]
-	if s.many {
+	switch {
+	case s.many && s.section == sectionWebhooks:
+		text = "a list of words"
+	case s.many:
 		text += ", repeatable"
 	}
 	switch {
@@ -55,6 +69,12 @@ func docTables() map[string]string {
 		}
 		tables[s.section] += docRow(&s) + "\n"
 	}
+	for _, s := range append(roomKeys[:len(roomKeys):len(roomKeys)], webhookKeys...) {
+		if tables[s.section] == "" {
+			tables[s.section] = "| key | takes | default | what it is, and when to turn it |\n| --- | --- | --- | --- |\n"
+		}
+		tables[s.section] += docKeyRow(&s) + "\n"
+	}
 	return tables
 }
 
@@ -74,7 +94,8 @@ func TestDoc_Configuration_MatchesFlags(t *testing.T) {
 			t.Errorf("the heading %q is missing", section)
 			continue
 		}
-		begin := strings.Index(rest, "\n| flag, ")
+		head, _, _ := strings.Cut(table, "\n")
+		begin := strings.Index(rest, "\n"+head+"\n")
 		if next := strings.Index(rest, "\n## "); begin < 0 || next >= 0 && begin > next {
 			t.Errorf("section %q has no table", section)
 			continue
@@ -105,21 +126,51 @@ func TestDoc_Configuration_MatchesFlags(t *testing.T) {
 	}
 }
 
-// The file that the page shows is one that serve takes.
-func TestDoc_Configuration_ExampleIsRight(t *testing.T) {
+// The files that the page shows are such that serve takes.
+func TestDoc_Configuration_ExamplesAreRight(t *testing.T) {
 	data, err := os.ReadFile(configurationDoc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(data), "```yaml\n")
-	example, _, ended := strings.Cut(rest, "```")
-	if !found || !ended {
-		t.Fatal("the page shows no file")
+	examples := strings.Split(string(data), "```yaml\n")[1:]
+	if len(examples) != 3 {
+		t.Errorf("the page shows %d files", len(examples))
 	}
-	example = strings.ReplaceAll(example, "/run/secrets/roost-jwt", writeFile(t, "jwt", goodSecret+"\n"))
-	example = strings.ReplaceAll(example, "/run/secrets/roost-admin", writeFile(t, "admin", "hunter22\n"))
-	status, _, stderr := invoke([]string{"serve", "--check", "--config", writeFile(t, "roost.yaml", example)}, nil)
-	if status != statusOK || stderr != "" {
-		t.Errorf("status %d: %s", status, stderr)
+	secret := writeFile(t, "secret", goodSecret+"\n")
+	for _, example := range examples {
+		example, _, _ = strings.Cut(example, "```")
+		for _, path := range []string{"/run/secrets/roost-jwt", "/run/secrets/roost-admin", "/run/secrets/roost-webhook"} {
+			example = strings.ReplaceAll(example, path, secret)
+		}
+		if !strings.Contains(example, "auth: ") && !strings.Contains(example, "jwt-secret") {
+			example = "auth: none\n" + example // a section alone
+		}
+		file := writeFile(t, "roost.yaml", example)
+		folder := filepath.Join(filepath.Dir(file), "schemas")
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "note.json"), []byte(`{"type":"object"}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, _, stderr := invoke([]string{"serve", "--check", "--config", file}, nil)
+		if status != statusOK || stderr != "" {
+			t.Errorf("status %d: %s\n%s", status, stderr, example)
+		}
+	}
+}
+
+// The page names every key of the sections in a file that it shows.
+func TestDoc_Configuration_ExamplesAreWhole(t *testing.T) {
+	data, err := os.ReadFile(configurationDoc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := strings.Join(strings.Split(string(data), "```yaml\n")[1:], "\n")
+	for _, s := range append(roomKeys[:len(roomKeys):len(roomKeys)], webhookKeys...) {
+		name := s.name[strings.LastIndex(s.name, ".")+1:]
+		if !strings.Contains(shown, name+": ") && name != "secret" {
+			t.Errorf("no file shows %s", s.name)
+		}
 	}
 }

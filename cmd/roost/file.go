@@ -17,13 +17,22 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// The bounds of a file. The parser's time grows with the square of keys and
-// depth (goccy/go-yaml v1.19.2, parser.parseMap), so both are counted before.
+// The bounds of a file. The parser's time grows with the square of a mapping's
+// keys and of the depth (goccy/go-yaml v1.19.2, parser.parseMap), so both are
+// counted before: so many keys take it half a second at worst, and are enough for
+// maxRooms rules that say all a rule can.
 const (
 	maxFile  = 1 << 20
-	maxKeys  = 1000
+	maxKeys  = 12_000
 	maxDepth = 32
+	maxTold  = 100 // things that are wrong
 )
+
+// A fileContent is what a file says.
+type fileContent struct {
+	values map[string]fileValue // of settings, by name
+	sections
+}
 
 // A fileValue is what the file says of one setting.
 type fileValue struct {
@@ -32,12 +41,12 @@ type fileValue struct {
 }
 
 // readFile reads the file of a configuration: a mapping from the names of
-// settings to their values. All that is wrong comes back as one joined error,
-// each part with file, line and column.
-func readFile(path string, settings []setting) (map[string]fileValue, error) {
+// settings to their values, and the sections. What is wrong comes back as one
+// joined error, each part with file, line and column.
+func readFile(path string, settings []setting) (fileContent, error) {
 	data, err := readBounded(path, maxFile)
 	if err != nil {
-		return nil, err
+		return fileContent{}, err
 	}
 	return parseFile(path, data, settings)
 }
@@ -71,22 +80,25 @@ func readBounded(path string, limit int64) ([]byte, error) {
 type fileParser struct {
 	path     string
 	settings []setting
-	seen     map[string]int // the line of each key
+	content  fileContent
 	errs     []error
 }
 
 // parseFile is readFile for data that was read already. It does not keep data.
-func parseFile(path string, data []byte, settings []setting) (values map[string]fileValue, err error) {
-	p := &fileParser{path: path, settings: settings, seen: make(map[string]int)}
+func parseFile(path string, data []byte, settings []setting) (fileContent, error) {
+	p := &fileParser{path: path, settings: settings}
 	root, err := p.root(data)
 	if err != nil || root == nil {
-		return nil, err
+		return fileContent{}, err
 	}
-	values = make(map[string]fileValue)
+	p.content.values = make(map[string]fileValue)
+	keys := keySet{p: p, names: p.names(), right: "a flag's name without its dashes", seen: make(map[string]int)}
 	for _, pair := range root.Values {
-		p.pair(pair, values)
+		if key, ok := keys.take(pair); ok {
+			p.pair(key, pair)
+		}
 	}
-	return values, errors.Join(p.errs...)
+	return p.content, errors.Join(p.errs...)
 }
 
 // root parses data and gives the mapping that it must be; nil for an empty file.
@@ -182,164 +194,43 @@ func (p *fileParser) bounded(tokens token.Tokens) error {
 	return nil
 }
 
-// pair takes one key and its value.
-func (p *fileParser) pair(pair *ast.MappingValueNode, values map[string]fileValue) {
-	keyToken := pair.Key.GetToken()
-	if _, plain := pair.Key.(*ast.StringNode); !plain {
-		p.fail(keyToken, "%s stands where a key should: a flag's name without its dashes would be right", nodeName(pair.Key))
-		return
-	}
-	key := keyToken.Value
-	s := find(p.settings, key)
-	switch {
-	case s == nil:
-		p.fail(keyToken, "unknown key %q%s", key, p.suggest(key))
-		return
-	case s.places&inFile == 0:
-		p.fail(keyToken, "%s cannot stand in a file: --%s would be right", key, key)
-		return
-	}
-	if line := p.seen[key]; line != 0 {
-		p.fail(keyToken, "%s stands in line %d already: once would be right", key, line)
-		return
-	}
-	p.seen[key] = keyToken.Position.Line
-	tk := start(pair.Value)
-	if _, null := pair.Value.(*ast.NullNode); null {
-		tk = keyToken // what is not there has no place
-	}
-	place := fmt.Sprintf("%s:%d:%d: %s", p.path, tk.Position.Line, tk.Position.Column, key)
-	texts, err := fileTexts(s, pair.Value)
-	if err != nil {
-		p.errs = append(p.errs, fmt.Errorf("%s: %w", place, err))
-		return
-	}
-	values[key] = fileValue{texts: texts, place: place}
-}
-
-// fileTexts gives the texts that a setting's value decodes, once the node is of
-// the right type. The error never holds the value, which may be a secret.
-func fileTexts(s *setting, node ast.Node) ([]string, error) {
-	if seq, ok := node.(*ast.SequenceNode); ok && s.many {
-		if len(seq.Values) == 0 {
-			return nil, errors.New("the list is empty: an element, or no such key, would be right")
-		}
-		texts := make([]string, 0, len(seq.Values))
-		for i, n := range seq.Values {
-			text, ok := nodeText(n)
-			switch {
-			case !ok:
-				return nil, fmt.Errorf("element %d is %s: a text would be right", i+1, nodeName(n))
-			case strings.Contains(text, ","):
-				return nil, fmt.Errorf("element %d holds a comma: an element of its own for each would be right", i+1)
-			}
-			texts = append(texts, text)
-		}
-		return texts, nil
-	}
-	text, isText := nodeText(node)
-	_, isInt := node.(*ast.IntegerNode)
-	_, isBool := node.(*ast.BoolNode)
-	switch {
-	case s.unit == "":
-		if isBool {
-			return []string{node.GetToken().Value}, nil
-		}
-		return nil, wrongType(node, "true or false")
-	case s.unit == unitCount:
-		if isInt {
-			return []string{node.GetToken().Value}, nil
-		}
-		return nil, wrongType(node, "a whole number such as 1000")
-	case s.unit == unitSize:
-		if isInt {
-			return []string{node.GetToken().Value}, nil
-		}
-		if isText {
-			return []string{text}, nil
-		}
-		return nil, wrongType(node, "bytes such as 65536, 64KiB or 1MiB")
-	case s.unit == unitSpan && isInt:
-		return []string{node.GetToken().Value}, nil // decode tells that a unit is missing
-	case s.unit == unitSpan && !isText:
-		return nil, wrongType(node, "a duration such as 30s")
-	case s.many && isText && strings.Contains(text, ","):
-		return nil, errors.New("a comma stands in a text: a list such as [a, b] would be right")
-	case s.many && !isText:
-		return nil, wrongType(node, "a list of texts such as [a, b]")
-	case isText:
-		return []string{text}, nil
-	case isInt, isBool:
-		return nil, wrongType(node, "a text in quotes")
-	}
-	return nil, wrongType(node, "a text")
-}
-
-// start gives the token where a node begins; of a mapping, the parser tells the
-// first colon.
-func start(node ast.Node) *token.Token {
-	if m, ok := node.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
-		return m.Values[0].Key.GetToken()
-	}
-	return node.GetToken()
-}
-
-// wrongType says what was found and what would be right.
-func wrongType(node ast.Node, right string) error {
-	return fmt.Errorf("%s is not right here: %s would be", nodeName(node), right)
-}
-
-// nodeText gives the text of a string, in quotes or not, or of a block without
-// the newline that ends it.
-func nodeText(node ast.Node) (string, bool) {
-	switch n := node.(type) {
-	case *ast.StringNode:
-		return n.Value, true
-	case *ast.LiteralNode:
-		return strings.TrimSuffix(n.Value.Value, "\n"), true
-	}
-	return "", false
-}
-
-// nodeName says in words what a node is.
-func nodeName(node ast.Node) string {
-	switch node.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
-		return "a mapping"
-	case *ast.SequenceNode:
-		return "a list"
-	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return "a number"
-	case *ast.BoolNode:
-		return "true or false"
-	case *ast.NullNode:
-		return "nothing"
-	case *ast.StringNode, *ast.LiteralNode:
-		return "a text"
-	case *ast.AnchorNode:
-		return "an anchor (&)"
-	case *ast.AliasNode:
-		return "an alias (*)"
-	case *ast.TagNode:
-		return "a tag (!)"
-	case *ast.MergeKeyNode:
-		return "a merge key (<<)"
-	}
-	return "something else"
-}
-
-// suggest names the key that was likely meant.
-func (p *fileParser) suggest(key string) string {
-	var names []string
+// names are the keys that the file may have.
+func (p *fileParser) names() []string {
+	names := []string{keyRooms, keyWebhooks}
 	for _, s := range p.settings {
 		if s.places&inFile != 0 {
 			names = append(names, s.name)
 		}
 	}
-	if name := nearest(key, names); name != "" {
-		return fmt.Sprintf(": did you mean %s?", name)
+	return names
+}
+
+// pair takes the value of one key: a section's, or a setting's.
+func (p *fileParser) pair(key string, pair *ast.MappingValueNode) {
+	place := p.place(pair, key)
+	switch key {
+	case keyRooms:
+		p.content.roomsAt, p.content.rooms = place, p.rooms(pair.Value, place)
+		return
+	case keyWebhooks:
+		p.content.webhooks = p.webhooks(pair.Value, place)
+		return
 	}
-	return ": a flag's name without its dashes would be right"
+	texts, err := fileTexts(find(p.settings, key), pair.Value)
+	if err != nil {
+		p.failAt(place, "%w", err)
+		return
+	}
+	p.content.values[key] = fileValue{texts: texts, place: place}
+}
+
+// place is where a pair's value stands, as an error of its key begins.
+func (p *fileParser) place(pair *ast.MappingValueNode, key string) string {
+	tk := start(pair.Value)
+	if _, null := pair.Value.(*ast.NullNode); null {
+		tk = pair.Key.GetToken() // what is not there has no place
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", p.path, tk.Position.Line, tk.Position.Column, key)
 }
 
 // at makes an error at a token's place.
@@ -351,6 +242,22 @@ func (p *fileParser) at(tk *token.Token, format string, args ...any) error {
 	return fmt.Errorf("%s:%d:%d: %w", p.path, line, column, fmt.Errorf(format, args...))
 }
 
+// fail notes what is wrong at a token.
 func (p *fileParser) fail(tk *token.Token, format string, args ...any) {
-	p.errs = append(p.errs, p.at(tk, format, args...))
+	p.add(p.at(tk, format, args...))
+}
+
+// failAt notes what is wrong at a place.
+func (p *fileParser) failAt(place, format string, args ...any) {
+	p.add(fmt.Errorf("%s: %w", place, fmt.Errorf(format, args...)))
+}
+
+// add keeps an error, up to a number that somebody may read.
+func (p *fileParser) add(err error) {
+	switch {
+	case len(p.errs) < maxTold:
+		p.errs = append(p.errs, err)
+	case len(p.errs) == maxTold:
+		p.errs = append(p.errs, fmt.Errorf("%s: and more: it is told once these %d are right", p.path, maxTold))
+	}
 }

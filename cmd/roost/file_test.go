@@ -101,8 +101,8 @@ see roost serve --help
 
 func TestParseFile_Right(t *testing.T) {
 	for _, file := range []string{"", "\n", "# nothing yet\n", "---\n", "~\n", "null\n", "\uFEFF", "---\n...\n"} {
-		if values, err := parseFile("f", []byte(file), serveSettings); err != nil || len(values) != 0 {
-			t.Errorf("%q: %v, %v", file, values, err)
+		if content, err := parseFile("f", []byte(file), serveSettings); err != nil || len(content.values) != 0 {
+			t.Errorf("%q: %v, %v", file, content, err)
 		}
 	}
 	for file, want := range map[string]string{
@@ -122,9 +122,9 @@ func TestParseFile_Right(t *testing.T) {
 		"echo: true\n":                            "echo=true",
 		"jwt-issuer: \"tab\tinside\"\n":           "jwt-issuer=tab\tinside",
 	} {
-		values, err := parseFile("f", []byte(file), serveSettings)
+		content, err := parseFile("f", []byte(file), serveSettings)
 		var got []string
-		for key, v := range values {
+		for key, v := range content.values {
 			got = append(got, key+"="+strings.Join(v.texts, " "))
 		}
 		if err != nil || strings.Join(got, "|") != want {
@@ -155,6 +155,13 @@ func TestParseFile_HostileFiles_EndSoon(t *testing.T) {
 	for i := range 20000 {
 		fmt.Fprintf(&keys, "k%d: 1\n", i)
 	}
+	most := func(format string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
 	for i := range 900 {
 		fmt.Fprintf(&deep, "%sk:\n", strings.Repeat(" ", i))
 	}
@@ -163,11 +170,13 @@ func TestParseFile_HostileFiles_EndSoon(t *testing.T) {
 		"keys": keys.String(), "indented": deep.String(), "lists": full("["), "maps": full("{a: "), "entries": full("- "), "lines": full("- a\n"),
 		"anchors": full("&a "), "aliases": full("*a "), "tags": full("!a "), "marks": full("? "), "colons": full(": "), "quotes": full("'"), "double": full("\""),
 		"text": "listen: " + full("x"), "words": "listen: " + full("x "), "folded": "listen: >\n" + full(" x\n"), "literal": "listen: |\n" + full("  x\n"),
-		"documents": full("---\n"), "directives": full("%YAML 1.2\n"), "comments": full("#\n"), "newlines": full("\n"), "closed": full("]"), "commas": "[" + full("a,"), "pairs": full("[]\n"),
+		"most keys": most("k%d: 1\n", maxKeys-1), "most keys of a rule": "rooms: [{" + most("k%d: 1,\n", maxKeys-1) + "}]", "most rules": "rooms:\n" + most("- match: a%d.*\n", maxKeys-1), "most below": most("k%d:\n\n", maxKeys-1),
+		"rules like each other": "rooms:\n" + most("- match: \""+strings.Repeat("*a", 95)+"b%d\"\n", maxRooms),
+		"documents":             full("---\n"), "directives": full("%YAML 1.2\n"), "comments": full("#\n"), "newlines": full("\n"), "closed": full("]"), "commas": "[" + full("a,"), "pairs": full("[]\n"),
 	} {
 		began := time.Now()
 		_, err := parseFile("f", []byte(file), serveSettings)
-		if d := time.Since(began); d > 5*time.Second {
+		if d := time.Since(began); d > 10*time.Second {
 			t.Errorf("%s (%d bytes) took %v: %v", name, len(file), d, err)
 		} else {
 			t.Logf("%s (%d bytes) took %v: %.80v", name, len(file), d, err)
@@ -179,11 +188,13 @@ func FuzzParseFile(f *testing.F) {
 	for _, s := range []string{
 		"listen: [a, b]\nadmin: c\n", "max-message: 64KiB\n", "echo: yes\n", "a: &x 1\nb: *x\n", "? echo\n: true\n", "<<: {a: 1}\n",
 		"jwt-secret: |\n  abc\n", "'x': \"y\"\n", "---\na: 1\n---\n", "\tx: 1", "%YAML 1.2\n---\n", "listen: >-\n  x\n", "!!map {a: !!str b}\n", "{a: [1, {b: c}]}",
+		"rooms:\n  - match: a.*\n    history: {size: 1, ttl: 5s}\n  - {match: \"*\", schema: x, max_members: 5}\n", "rooms: [{}, [], ~]\n",
+		"webhooks:\n  url: http://a/\n  secret: x\n  events: [join]\n  on_failure: allow\n", "rooms:\n  - match: a\n    history:\n      size: {a: b}\n",
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		values, err := parseFile("f", []byte(s), serveSettings)
+		content, err := parseFile("f", []byte(s), serveSettings)
 		if err != nil {
 			for _, e := range flat(err) {
 				if !strings.HasPrefix(e.Error(), "f:") {
@@ -192,7 +203,15 @@ func FuzzParseFile(f *testing.F) {
 			}
 			return
 		}
-		for key, v := range values {
+		for _, r := range content.rooms {
+			if !validPattern(string(r.match)) || r.publish == "" || r.slow != "close" || r.line == 0 {
+				t.Fatalf("%q: a rule is %+v", s, r)
+			}
+		}
+		if w := content.webhooks; w != nil && (checkURL(string(w.URL)) != nil || len(w.Events)+len(w.Ask) == 0 || w.Queue == 0) {
+			t.Fatalf("%q: webhooks are %+v", s, w)
+		}
+		for key, v := range content.values {
 			if find(serveSettings, key) == nil || len(v.texts) == 0 || !strings.HasPrefix(v.place, "f:") {
 				t.Fatalf("%q: %s is %+v", s, key, v)
 			}

@@ -19,7 +19,7 @@ type filler struct {
 	environ  map[string]string
 
 	// Found.
-	file map[string]fileValue
+	file fileContent
 }
 
 // variables gives those of "NAME=VALUE" that are roost's and not empty: an
@@ -61,6 +61,7 @@ func (f *filler) fill(ctx *kong.Context, failed map[string]bool) error {
 			errs = append(errs, err)
 		}
 	}
+	f.file.secret = secret(f.environ[envWebhookSecret])
 	for j, flag := range flags {
 		if j != i && !failed[flag.Name] {
 			if err := f.set(flag); err != nil {
@@ -92,7 +93,7 @@ func (f *filler) lookUp(s *setting) (origin, []string) {
 	if text, ok := f.environ[s.env()]; ok && s.places&inEnv != 0 {
 		return origin{fromEnv, s.env()}, []string{text}
 	}
-	if v, ok := f.file[s.name]; ok {
+	if v, ok := f.file.values[s.name]; ok {
 		return origin{fromFile, v.place}, v.texts
 	}
 	if s.standard == "" {
@@ -101,33 +102,13 @@ func (f *filler) lookUp(s *setting) (origin, []string) {
 	return origin{}, []string{s.standard}
 }
 
-// check holds a value that was set against its setting's range and choices.
+// check holds a value that was set against its setting.
 func (f *filler) check(s *setting, v value) error {
 	if f.origins[s.name].rank == fromDefault {
 		return nil
 	}
-	switch v := v.(type) {
-	case number:
-		n := v.int64()
-		if s.high != 0 && (n < s.low || n > s.high) {
-			return f.origins.problem(s.name, "%s is out of range: %s would be right", v, s.bounds())
-		}
-		if s.whole != 0 && n%s.whole != 0 {
-			return f.origins.problem(s.name, "%s has a fraction: whole seconds would be right", v)
-		}
-	case *text:
-		if s.choices != nil && !slices.Contains(s.choices, string(*v)) {
-			return f.origins.problem(s.name, "%q is unknown: %s would be right", string(*v), s.bounds())
-		}
-	case *list:
-		for i, e := range *v {
-			if s.choices != nil && !slices.Contains(s.choices, e) {
-				return f.origins.problem(s.name, "%q is unknown: %s would be right", e, s.bounds())
-			}
-			if slices.Contains((*v)[:i], e) {
-				return f.origins.problem(s.name, "%q is there twice: once would be right", e)
-			}
-		}
+	if err := s.check(v); err != nil {
+		return f.origins.problem(s.name, "%w", err)
 	}
 	return nil
 }
@@ -136,7 +117,7 @@ func (f *filler) check(s *setting, v value) error {
 // error: Kubernetes makes ROOST_SERVICE_HOST and the like for a service that is
 // called roost.
 func (f *filler) hints() []string {
-	var names, hints []string
+	names, hints := []string{strings.TrimPrefix(envWebhookSecret, "ROOST_")}, []string(nil)
 	for i := range serveSettings {
 		if s := &serveSettings[i]; s.places&inEnv != 0 {
 			names = append(names, strings.TrimPrefix(s.env(), "ROOST_"))

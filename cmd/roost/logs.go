@@ -15,10 +15,10 @@ const redacted = "REDACTED"
 
 // newLogger makes the logger of serve. Nobody logs a secret on purpose; what
 // comes in by way of a URL, a header or another library's error is taken out
-// here, last of all.
-func newLogger(w io.Writer, c *Config) *slog.Logger {
+// here, last of all. Others are secrets that are no flag's.
+func newLogger(w io.Writer, c *Config, others ...secret) *slog.Logger {
 	r := redactor{}
-	for _, s := range []secret{c.JWTSecret, c.AdminSecret} {
+	for _, s := range append(others, c.JWTSecret, c.AdminSecret) {
 		if len(s) >= minRedacted {
 			r.secrets = append(r.secrets, string(s))
 		}

@@ -83,3 +83,12 @@ func TestLogger_Level_Words(t *testing.T) {
 		}
 	}
 }
+
+// A secret that is no flag's is looked for too.
+func TestLogger_Attr_OtherSecrets(t *testing.T) {
+	var out bytes.Buffer
+	newLogger(&out, &Config{LogFormat: "text", LogLevel: "info"}, "", "hunter22").Info("x", "error", errors.New("signed with hunter22"))
+	if strings.Contains(out.String(), "hunter22") || !strings.Contains(out.String(), redacted) {
+		t.Errorf("it logs %s", &out)
+	}
+}

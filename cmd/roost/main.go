@@ -54,8 +54,8 @@ func (p *parsed) settle() error {
 	switch p.command {
 	case "serve":
 		c := &p.grammar.Serve
-		err = c.settle(p.origins)
-		p.hints = append(p.hints, c.oddities(p.origins)...)
+		err = errors.Join(c.settle(p.origins), p.sections.settle(c, p.origins))
+		p.hints = append(append(p.hints, c.oddities(p.origins)...), p.sections.oddities(c)...)
 	case "token":
 		c := &p.grammar.Token
 		err = c.settle(p.origins)

@@ -14,6 +14,7 @@ import (
 	"github.com/roostws/roost/api"
 	"github.com/roostws/roost/edge"
 	"github.com/roostws/roost/poller"
+	"github.com/roostws/roost/webhook"
 )
 
 // A node is all that serve runs.
@@ -22,7 +23,8 @@ type node struct {
 	cfg    *Config
 	server *edge.Server
 	admin  *adminServer
-	dev    *devAccess // nil without --dev
+	dev    *devAccess     // nil without --dev
+	hooks  *webhook.Hooks // nil: no backend is told
 	log    *slog.Logger
 
 	// Written once: err before ended is closed.
@@ -31,7 +33,7 @@ type node struct {
 }
 
 // newNode opens the listeners and composes the server. Nothing is served yet.
-func newNode(c *Config, cfg edge.Config, log *slog.Logger) (*node, error) {
+func newNode(c *Config, cfg edge.Config, hooks *webhookSettings, log *slog.Logger) (*node, error) {
 	listener, err := listenAdmin(string(c.Admin), c.AdminSecret)
 	if err != nil {
 		return nil, err
@@ -44,6 +46,12 @@ func newNode(c *Config, cfg edge.Config, log *slog.Logger) (*node, error) {
 		_ = listener.Close()
 		return nil, err
 	}
+	if hooks != nil {
+		if n.hooks, err = hooks.attach(&cfg, log); err != nil {
+			return fail(err)
+		}
+	}
+	cfg.AskIdentity = c.Auth == "webhook"
 	tuneCollector()
 	if n.server, err = edge.New(cfg, nil); err != nil {
 		return fail(err)
@@ -121,7 +129,7 @@ func (n *node) run(signals <-chan os.Signal) int {
 		defer close(n.ended)
 		n.err = n.server.Run(context.Background())
 	}()
-	stopFeed := n.startFeed()
+	stopFeed, stopHooks := n.startFeed(), n.startHooks()
 
 	ended := n.ended
 	var drained chan error // nil until the first signal
@@ -135,7 +143,7 @@ func (n *node) run(signals <-chan os.Signal) int {
 				n.log.Info("stopping", "signal", sig.String(), "drain_timeout", n.cfg.DrainTimeout.String())
 				stopFeed()
 				ended, drained = nil, make(chan error, 1)
-				go func() { drained <- n.drain() }()
+				go func() { drained <- n.drain(stopHooks) }()
 			default:
 				n.log.Error("a second signal: ending at once", "signal", sig.String())
 				return statusFailed
@@ -160,15 +168,17 @@ func (n *node) run(signals <-chan os.Signal) int {
 	}
 }
 
-// drain sends the clients away and ends the server, then the API: who watches
-// /readyz and /metrics sees the drain to its end.
-func (n *node) drain() error {
+// drain sends the clients away and ends the server, then the hooks, which the
+// backend hears the goodbyes by, then the API: who watches /readyz and /metrics sees
+// the drain to its end.
+func (n *node) drain(stopHooks func()) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(n.cfg.DrainTimeout))
 	defer cancel()
 	if err := n.server.Shutdown(ctx); err != nil {
 		n.log.Warn("the drain ran out of time", "error", err)
 	}
 	<-n.ended
+	stopHooks()
 	n.admin.close()
 	return n.err
 }
@@ -186,4 +196,24 @@ func (n *node) startFeed() (stop func()) {
 		}
 	}()
 	return cancel
+}
+
+// startHooks delivers events to the backend until the function it returns is
+// called, which waits for what is left of them.
+func (n *node) startHooks() (stop func()) {
+	if n.hooks == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := n.hooks.Run(ctx); err != nil {
+			n.log.Warn("not all events reached the backend", "error", err)
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }

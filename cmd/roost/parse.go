@@ -28,10 +28,11 @@ func (e *usageError) Unwrap() error { return e.err }
 
 // A parsed is what the command line, the environment and the file say.
 type parsed struct {
-	command string // empty: help was asked for and printed
-	grammar grammar
-	origins origins
-	hints   []string // what is odd and no error
+	command  string // empty: help was asked for and printed
+	grammar  grammar
+	origins  origins
+	sections sections
+	hints    []string // what is odd and no error
 }
 
 // parse reads args, then what they leave open from the environment, the file
@@ -69,7 +70,7 @@ func parse(args, environ []string, stdout io.Writer) (*parsed, error) {
 	if err := errors.Join(append(m.errs, f.fill(ctx, m.failed))...); err != nil {
 		return nil, &usageError{err, "roost " + p.command + " --help"}
 	}
-	p.hints = f.hints()
+	p.sections, p.hints = f.file.sections, f.hints()
 	return p, nil
 }
 

@@ -22,14 +22,18 @@ func serve(p *parsed, stdout, stderr io.Writer) int {
 	if c.Dev && c.Auth == "jwt" && c.JWTSecret == "" {
 		c.JWTSecret = randomSecret()
 	}
-	log := newLogger(stderr, c)
-	cfg, err := c.edge(o, log)
+	var hookSecret secret
+	if p.sections.webhooks != nil {
+		hookSecret = p.sections.webhooks.Secret
+	}
+	log := newLogger(stderr, c, hookSecret)
+	cfg, err := c.edge(o, p.sections.policies, log)
 	if err != nil {
 		return report(stderr, &usageError{err, "roost serve --help"})
 	}
 	if c.Check {
 		p.tell(stderr)
-		if err := printConfig(stdout, c, o, computedDefaults()); err != nil {
+		if err := printConfig(stdout, c, o, computedDefaults(), &p.sections); err != nil {
 			return report(stderr, err)
 		}
 		return statusOK
@@ -46,7 +50,7 @@ func serve(p *parsed, stdout, stderr io.Writer) int {
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	n, err := newNode(c, cfg, log)
+	n, err := newNode(c, cfg, p.sections.webhooks, log)
 	if err != nil {
 		log.Error("cannot start", "error", err)
 		return statusFailed
@@ -69,13 +73,18 @@ func computedDefaults() map[string]string {
 }
 
 // edge is the part of a Config that is for the edge. An error names the flag.
-func (c *Config) edge(o origins, log *slog.Logger) (edge.Config, error) {
+func (c *Config) edge(o origins, rooms []edge.RoomPolicy, log *slog.Logger) (edge.Config, error) {
 	cfg := edge.Config{
 		Listen:           c.Listen,
 		Loops:            int(c.Loops),
 		Echo:             bool(c.Echo),
 		Origins:          c.Origin,
 		TokenCookie:      string(c.TokenCookie),
+		Rooms:            rooms,
+		MaxPerUser:       int(c.MaxPerUser),
+		MaxJoined:        int(c.MaxJoined),
+		HistoryMemory:    int64(c.HistoryMemory),
+		DocumentMemory:   int64(c.DocumentMemory),
 		MaxMessage:       int(c.MaxMessage),
 		MaxConnections:   int(c.MaxConnections),
 		Outbox:           int(c.Outbox),

@@ -1,110 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"strings"
-	"time"
-)
-
-// A setting is what is known of one flag: help, checks and defaults are made
-// from it.
-type setting struct {
-	// What it is called and where it may stand.
-	name    string
-	section string
-	places  places
-
-	// What it takes.
-	unit      string   // as help shows the value: SIZE; empty for a toggle
-	many      bool     // it is a list: repeatable, or with commas
-	low, high int64    // of a number; both 0: any
-	whole     int64    // a number is a multiple of it; 0: any
-	choices   []string // the texts it may be; nil: any
-	standard  string   // the default, as text; empty: none
-	automatic string   // what the default is where it is computed
-
-	// What is said about it.
-	meaning string
-	when    string // when to turn it
-}
-
-// places are the sources that may hold a setting, besides the command line.
-type places uint8
-
-const (
-	inEnv places = 1 << iota
-	inFile
-	anywhere = inEnv | inFile
-)
-
-// env is the setting's name in the environment.
-func (s *setting) env() string {
-	return "ROOST_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
-}
-
-// numberOf gives an empty number of the setting's kind, to format with.
-func (s *setting) numberOf() number {
-	switch s.unit {
-	case unitSize:
-		return new(size)
-	case unitSpan:
-		return new(span)
-	}
-	return new(count)
-}
-
-// bounds says what the setting may be, or nothing where it may be anything.
-func (s *setting) bounds() string {
-	switch {
-	case s.choices != nil:
-		return alternatives(s.choices)
-	case s.high != 0:
-		n := s.numberOf()
-		return fmt.Sprintf("%s to %s", n.format(s.low), n.format(s.high))
-	}
-	return ""
-}
-
-// byDefault says what the setting is when nobody sets it.
-func (s *setting) byDefault() string {
-	switch {
-	case s.automatic != "":
-		return s.automatic
-	case s.standard != "":
-		return s.standard
-	case s.unit == "":
-		return "false"
-	}
-	return "none"
-}
-
-// help is the whole of what --help says about the setting.
-func (s *setting) help() string {
-	var b strings.Builder
-	b.WriteString(s.meaning)
-	switch {
-	case s.choices != nil:
-		fmt.Fprintf(&b, " One of %s.", strings.Join(s.choices, ", "))
-	case s.high != 0:
-		fmt.Fprintf(&b, " Range: %s.", s.bounds())
-	}
-	if s.unit != "" && s.byDefault() != "none" {
-		fmt.Fprintf(&b, " Default: %s.", s.byDefault())
-	}
-	b.WriteString(" " + s.when)
-	if s.places&inEnv != 0 {
-		fmt.Fprintf(&b, " (%s)", s.env())
-	}
-	return b.String()
-}
-
-// alternatives joins words: none or jwt; text, json or xml.
-func alternatives(words []string) string {
-	if len(words) == 1 {
-		return words[0]
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
-}
+import "time"
 
 // What help shows in place of a value.
 const (
@@ -115,6 +11,9 @@ const (
 	unitSpan   = "DURATION"
 	unitText   = "TEXT"
 	unitChoice = "WORD"
+	unitURL    = "URL"
+
+	unitPattern = "PATTERN"
 )
 
 // The sections of help, in order.
@@ -127,7 +26,7 @@ const (
 	sectionToken  = "The token"
 )
 
-var authWords = []string{"none", "jwt"}
+var authWords = []string{"none", "jwt", "webhook"}
 var algorithms = []string{"HS256", "HS384", "HS512"}
 
 const second = int64(time.Second)
@@ -137,7 +36,7 @@ const second = int64(time.Second)
 var serveSettings = []setting{
 	{
 		name: "config", section: sectionServe, places: inEnv, unit: unitFile,
-		meaning: "A YAML file whose keys are the names of these flags. Read strictly, up to 1MiB.",
+		meaning: "A YAML file whose keys are the names of these flags, and the sections rooms and webhooks. Read strictly, up to 1MiB.",
 		when:    "Use it for all that should be kept under version control.",
 	},
 	{
@@ -189,8 +88,8 @@ var serveSettings = []setting{
 
 	{
 		name: "auth", section: sectionAuth, places: anywhere, unit: unitChoice, choices: authWords, standard: "jwt",
-		meaning: "How clients prove who they are; none asks nobody and lets all join and publish everywhere.",
-		when:    "Say none on a private network or behind a proxy that decides.",
+		meaning: "How clients prove who they are; none asks nobody and lets all join and publish everywhere; webhook asks the backend of the file's section webhooks about each connection.",
+		when:    "Say none on a private network or behind a proxy that decides; webhook where a backend alone knows who is who.",
 	},
 	{
 		name: "jwt-secret", section: sectionAuth, places: anywhere, unit: unitText,
@@ -228,7 +127,7 @@ var serveSettings = []setting{
 		when:    "Set it when browsers carry the token in a cookie; --origin then guards against other sites.",
 	},
 	{
-		name: "origin", section: sectionAuth, places: anywhere, unit: "PATTERN", many: true, automatic: "the same host",
+		name: "origin", section: sectionAuth, places: anywhere, unit: unitPattern, many: true, automatic: "the same host",
 		meaning: "An Origin that browsers may come from, such as https://*.example.com; repeatable, up to 256. A request without Origin is no browser's and passes.",
 		when:    "Set it when your pages are served from another host than roost.",
 	},
@@ -245,6 +144,16 @@ var serveSettings = []setting{
 		when:      "Lower it to keep memory for others; to go above the default raise the limit on open files.",
 	},
 	{
+		name: "max-per-user", section: sectionBounds, places: anywhere, unit: unitCount, low: 1, high: 1_000_000,
+		meaning: "Connections of one user at once; past it the user's next is told 429.",
+		when:    "Set it where one user must not take the room of others; leave space for several devices and tabs.",
+	},
+	{
+		name: "max-joined", section: sectionBounds, places: anywhere, unit: unitCount, low: 1, high: 10_000, standard: "100",
+		meaning: "Rooms of one connection at once; past it joining is refused.",
+		when:    "Raise it for clients that follow many rooms.",
+	},
+	{
 		name: "outbox", section: sectionBounds, places: anywhere, unit: unitSize, low: 1 << 10, high: 1 << 30, standard: "64KiB",
 		meaning: "Bytes that may wait for one slow connection; past it 4003. One message always fits.",
 		when:    "Raise it when clients on poor links are closed with 4003 in short bursts.",
@@ -258,6 +167,16 @@ var serveSettings = []setting{
 		name: "publish-memory", section: sectionBounds, places: anywhere, unit: unitSize, low: 1 << 20, high: 1 << 50, standard: "64MiB",
 		meaning: "Bytes that may be published and not yet delivered; past it publishing is answered 503.",
 		when:    "Raise it when bursts to large rooms are answered 503.",
+	},
+	{
+		name: "history-memory", section: sectionBounds, places: anywhere, unit: unitSize, low: 64 << 10, high: 1 << 50, standard: "64MiB",
+		meaning: "Bytes that all rooms keep for clients that come back; past it the rooms longest without a message lose theirs first.",
+		when:    "Raise it when clients come back and are not recovered, and the rooms' history says that they should be.",
+	},
+	{
+		name: "document-memory", section: sectionBounds, places: anywhere, unit: unitSize, low: 64 << 10, high: 1 << 50, standard: "64MiB",
+		meaning: "Bytes of all rooms' documents; past it changes that need more are refused.",
+		when:    "Set it to what your documents take together.",
 	},
 
 	{
@@ -301,12 +220,12 @@ var tokenSettings = []setting{
 		when:    "Required.",
 	},
 	{
-		name: "rooms", section: sectionToken, unit: "PATTERN", many: true,
+		name: "rooms", section: sectionToken, unit: unitPattern, many: true,
 		meaning: "Rooms that it may join, such as chat.*; repeatable, up to 64 of 200 bytes; a comma parts them.",
 		when:    "Without it the token lets nobody join a room.",
 	},
 	{
-		name: "publish", section: sectionToken, unit: "PATTERN", many: true,
+		name: "publish", section: sectionToken, unit: unitPattern, many: true,
 		meaning: "Rooms that it may publish to; as --rooms.",
 		when:    "Give it to clients that speak, not to those that listen.",
 	},

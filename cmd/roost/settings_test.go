@@ -143,7 +143,7 @@ func TestConfig_Edge_NamesTheFlag(t *testing.T) {
 	c.JWTSecret = randomSecret()
 	c.Heartbeat = span(90 * time.Minute)
 	c.Origin = list{"::"}
-	_, err := c.edge(p.origins, nil)
+	_, err := c.edge(p.origins, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "--heartbeat: ") || !strings.Contains(err.Error(), "--origin: ") {
 		t.Errorf("the errors are %v", err)
 	}

@@ -12,7 +12,7 @@ import (
 // printConfig writes the configuration in force as YAML that --config reads,
 // but for the secrets, with where each value comes from. computed holds the
 // defaults that depend on the machine.
-func printConfig(w io.Writer, c *Config, o origins, computed map[string]string) error {
+func printConfig(w io.Writer, c *Config, o origins, computed map[string]string, s *sections) error {
 	var b bytes.Buffer
 	section := ""
 	fields := reflect.ValueOf(c).Elem()
@@ -22,18 +22,18 @@ func printConfig(w io.Writer, c *Config, o origins, computed map[string]string) 
 		if name == "" {
 			name = fieldFlag(field.Name)
 		}
-		s := find(serveSettings, name)
-		if s.places&inFile == 0 {
+		set := find(serveSettings, name)
+		if set.places&inFile == 0 {
 			continue
 		}
 		if file := o[name+"-file"]; file.rank != fromDefault && file == o[name] {
 			continue // the secret is the file's
 		}
-		if s.section != section {
-			section = s.section
+		if set.section != section {
+			section = set.section
 			fmt.Fprintf(&b, "# %s\n", section)
 		}
-		text := fileText(fields.Field(i).Addr().Interface().(value))
+		text := set.fileText(fields.Field(i).Addr().Interface().(value))
 		from := []string{"default", "file", "environment", "flag"}[o[name].rank]
 		if o[name].rank == fromDefault && computed[name] != "" {
 			text = computed[name]
@@ -47,13 +47,18 @@ func printConfig(w io.Writer, c *Config, o origins, computed map[string]string) 
 		}
 		fmt.Fprintf(&b, "%-40s # %s\n", name+": "+text, from)
 	}
+	s.show(&b)
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
 // fileText is a value as the file holds it; empty for one that is not set.
-func fileText(v value) string {
+func (s *setting) fileText(v value) string {
 	switch v := v.(type) {
+	case number:
+		if v.int64() < s.low { // 0 for none
+			return ""
+		}
 	case *text, *secret:
 		if v.String() == "" {
 			return ""

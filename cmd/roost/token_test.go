@@ -76,6 +76,19 @@ func TestRun_Token_Hints(t *testing.T) {
 	}
 }
 
+// The sections of the file mean nothing to token: it opens no file that they name.
+func TestRun_Token_SectionsMeanNothing(t *testing.T) {
+	file := writeFile(t, "roost.yaml", "auth: webhook\njwt-secret: "+goodSecret+"\nrooms:\n  - match: \"*\"\n    schema: nowhere.json\nwebhooks:\n  url: http://127.0.0.1:1/\n  secret-file: nowhere\n  events: [connect]\n")
+	status, stdout, stderr := invoke([]string{"token", "--sub", "alice", "--rooms", "a.*", "--config", file}, []string{envWebhookSecret + "=x"})
+	if status != statusOK || stderr != "" {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	id, err := verify(t, strings.TrimSpace(stdout), auth.HMACConfig{Secrets: [][]byte{[]byte(goodSecret)}})
+	if err != nil || !id.Rooms.Match("a.b") || id.Rooms.Match("b") {
+		t.Errorf("the token says %+v, %v", id, err)
+	}
+}
+
 // What is wrong with another setting of the file is told by token too.
 func TestRun_Token_FileIsReadStrictly(t *testing.T) {
 	file := writeFile(t, "roost.yaml", "jwt-secret: "+goodSecret+"\nmax_message: 1\n")

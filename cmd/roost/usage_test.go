@@ -35,7 +35,8 @@ func TestRun_Usage_Errors(t *testing.T) {
 		{"serve|--redis=redis://x", "", `unknown flag --redis`},
 		{"serve|--tls-cert=x", "", `unknown flag --tls-cert`},
 		{"serve|--deflate", "", `unknown flag --deflate`},
-		{"serve|--history-memory=1", "", `unknown flag --history-memory`},
+		{"serve|--rooms=a", "", `unknown flag --rooms`},
+		{"serve|--webhook-url=http://127.0.0.1:3000/", "", `unknown flag --webhook-url`},
 		{"serve|--max-mesage=1", "", `unknown flag --max-mesage: did you mean --max-message?`},
 		{"serve|--max_message=1", "", `unknown flag --max_message: did you mean --max-message?`},
 		{"serve|-listen|:1", "", `unknown flag -listen: did you mean --listen?`},
@@ -68,7 +69,15 @@ func TestRun_Usage_Errors(t *testing.T) {
 		{"serve|--auth=none|--heartbeat-timeout=2h", "", `--heartbeat-timeout: 2h is out of range: 1s to 1h would be right`},
 		{"serve|--auth=none|--handshake-timeout=11m", "", `--handshake-timeout: 11m is out of range: 1s to 10m would be right`},
 		{"serve|--auth=none|--drain-timeout=0", "", `--drain-timeout: 0s is out of range: 1s to 1h would be right`},
-		{"serve|--auth=webhook", "", `--auth: "webhook" is unknown: none or jwt would be right`},
+		{"serve|--auth=none|--history-memory=1", "", `--history-memory: 1 is out of range: 64KiB to 1024TiB would be right`},
+		{"serve|--auth=none|--document-memory=63KiB", "", `--document-memory: 63KiB is out of range: 64KiB to 1024TiB would be right`},
+		{"serve|--auth=none|--max-per-user=0", "", `--max-per-user: 0 is out of range: 1 to 1000000 would be right`},
+		{"serve|--auth=none|--max-per-user=1000001", "", `--max-per-user: 1000001 is out of range: 1 to 1000000 would be right`},
+		{"serve|--auth=none|--max-joined=10001", "", `--max-joined: 10001 is out of range: 1 to 10000 would be right`},
+		{"serve|--auth=none", "ROOST_MAX_JOINED=0", `ROOST_MAX_JOINED: 0 is out of range: 1 to 10000 would be right`},
+		{"serve|--auth=webhooks", "", `--auth: "webhooks" is unknown: none, jwt or webhook would be right`},
+		{"serve|--auth=webhook", "", `--auth: webhook needs a backend that is asked: webhooks.url, and connect in webhooks.ask, in the file of --config would be right`},
+		{"serve", "ROOST_AUTH=webhook", `ROOST_AUTH: webhook needs a backend that is asked: webhooks.url, and connect in webhooks.ask, in the file of --config would be right`},
 		{"serve|--auth=none|--log-format=xml", "", `--log-format: "xml" is unknown: text or json would be right`},
 		{"serve|--auth=none|--log-level=trace", "", `--log-level: "trace" is unknown: debug, info, warn or error would be right`},
 		{"serve|--auth=none|--jwt-issuer=", "", `--jwt-issuer: is empty: a text, or nothing at all, would be right`},
@@ -225,13 +234,81 @@ func TestRun_Check_RoundTrip(t *testing.T) {
 	}
 }
 
+// The sections are printed too, as a file that gives the same, but for secrets.
+func TestRun_Check_Sections(t *testing.T) {
+	secretFile := writeFile(t, "secret", "hunter22\n")
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "op.json"), []byte(`{"type":"object"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(folder, "roost.yaml")
+	rooms := "rooms:\n  - match: a.*\n    publish: services\n    history: {size: 0}\n  - match: '*'\n    presence: true\n    document: json\n    schema: op.json\n    max_members: 5\n"
+	shownRooms := `rooms:                                   # file
+  - match: "a.*"
+    publish: "services"
+    slow: "close"
+    history: {size: 0, ttl: 1m}
+    presence: false
+  - match: "*"
+    publish: "claims"
+    slow: "close"
+    history: {size: 100, ttl: 1m}
+    presence: true
+    document: "json"
+    schema: "` + filepath.Join(folder, "op.json") + `"
+    max_members: 5
+`
+	hooks := func(secret string) string {
+		return "webhooks:\n  url: https://a.example/?token=hunter22&x=1\n" + secret + "  ask: [join]\n  events: [connect, publish]\n  timeout: 500ms\n"
+	}
+	shownHooks := func(secret string) string {
+		return "webhooks:                                # file\n  url: \"https://a.example/?token=REDACTED&x=1\"\n" + secret +
+			"  events: [\"connect\", \"publish\"]\n  ask: [\"join\"]\n  timeout: 500ms\n  on_failure: \"deny\"\n  queue: 10000\n"
+	}
+	for _, c := range []struct{ file, env, want string }{
+		{"", "", "# Rooms\n# rooms:\n# Webhooks\n# webhooks:\n"},
+		{rooms, "", "# Rooms\n" + shownRooms + "# Webhooks\n# webhooks:\n"},
+		{hooks(""), "", "# Rooms\n# rooms:\n# Webhooks\n" + shownHooks("")},
+		{hooks("  secret: hunter22\n") + rooms, "", "# Rooms\n" + shownRooms + "# Webhooks\n" + shownHooks("  secret: \"********\"\n")},
+		{hooks("  secret: x\n"), "hunter22", "# Rooms\n# rooms:\n# Webhooks\n" + shownHooks("  secret: \"********\"                     # environment\n")},
+		{hooks("  secret-file: " + secretFile + "\n"), "", "# Rooms\n# rooms:\n# Webhooks\n" + shownHooks("  secret-file: \""+secretFile+"\"\n")},
+	} {
+		if err := os.WriteFile(file, []byte(c.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, stdout, stderr := invoke([]string{"serve", "--check", "--auth=none", "--config", file}, []string{envWebhookSecret + "=" + c.env})
+		if status != statusOK || stderr != "" || !strings.HasSuffix(stdout, c.want) {
+			t.Errorf("%q: status %d, stderr %s\n%s\nwant at its end\n%s", c.file, status, stderr, stdout, c.want)
+		}
+		if strings.Contains(stdout+stderr, "hunter22") {
+			t.Errorf("%q: it tells a secret:\n%s", c.file, stdout)
+		}
+		again := writeFile(t, "roost.yaml", stdout)
+		status, second, stderr := invoke([]string{"serve", "--check", "--config", again}, []string{envWebhookSecret + "=" + c.env})
+		if status != statusOK || !strings.HasSuffix(second, c.want) {
+			t.Errorf("its own output gives status %d, %s\n%s", status, stderr, second)
+		}
+	}
+}
+
 // What is odd and no error is told, and the status stays 0.
 func TestRun_Check_Oddities(t *testing.T) {
+	quiet := writeFile(t, "quiet.yaml", "webhooks:\n  url: http://a/\n  ask: [connect]\n")
+	open := writeFile(t, "open.yaml", "webhooks:\n  url: http://a/\n  ask: [connect]\n  on_failure: allow\n")
+	schema := writeFile(t, "any.json", "{}")
+	idle := writeFile(t, "idle.yaml", "rooms:\n  - match: a\n    schema: "+schema+"\n    publish: services\nwebhooks:\n  url: http://a/\n  events: [connect]\n  on_failure: allow\n")
 	for _, c := range []struct{ args, env, want string }{
 		{"--auth=none|--jwt-leeway=5s", "", "roost: --jwt-leeway has no effect with --auth none\n"},
 		{"--auth=none", "ROOST_JWT_SECRET=" + goodSecret, "roost: ROOST_JWT_SECRET has no effect with --auth none\n"},
 		{"--dev|--listen=:8080", "", "roost: --dev is not for service, and :8080 can be reached from other machines\n"},
 		{"--auth=none", "ROOST_MAX_MESAGE=1", "roost: ROOST_MAX_MESAGE is not known: did you mean ROOST_MAX_MESSAGE?\n"},
+		{"--auth=none", "ROOST_WEBHOOK_SECRET=x", "roost: ROOST_WEBHOOK_SECRET has no effect without the section webhooks in a file\n"},
+		{"--auth=none", "ROOST_WEBHOK_SECRET=x", "roost: ROOST_WEBHOK_SECRET is not known: did you mean ROOST_WEBHOOK_SECRET?\n"},
+		{"--auth=none|--config=" + quiet, "ROOST_WEBHOOK_SECRET=x", ""},
+		{"--auth=webhook|--jwt-issuer=x|--token-cookie=c|--config=" + open, "", "roost: --jwt-issuer has no effect with --auth webhook\nroost: " + open +
+			":4:15: webhooks.on_failure: with --auth webhook, who connects while the backend fails is anonymous and may join nothing\n"},
+		{"--auth=none|--config=" + idle, "", "roost: " + idle + ":3:13: rooms.schema has no effect with publish: services, since no client publishes there\n" +
+			"roost: " + idle + ":8:15: webhooks.on_failure has no effect without ask\n"},
 		{"--dev", "", ""},
 		{"--dev|--jwt-secret=short", "", ""},
 		{"--dev|--auth=none", "", ""},
