@@ -61,7 +61,7 @@ func (s *Server) SetDocument(room string, data []byte) (version uint64, err erro
 		return 0, ErrTooLarge
 	}
 	doc := jsontext.Value(bytes.Clone(data))
-	if err := doc.Compact(); err != nil {
+	if err := doc.Compact(jsontext.AllowDuplicateNames(false)); err != nil {
 		return 0, &InvalidError{Message: "the document is not JSON in UTF-8 with each name once: " + err.Error()}
 	}
 	if doc[0] != '{' && doc[0] != '[' {
