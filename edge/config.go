@@ -30,7 +30,7 @@ type Config struct {
 	// Who is asked and told.
 	Decider     Decider       // nil: nobody is asked
 	Asks        []What        // what it is asked about: connect, join, publish
-	AskTime     time.Duration // for its answer, 10 ms to 1 min. Default 2 s
+	AskTime     time.Duration // for its answer, 10 ms to 2 min. Default 2 s
 	AskIdentity bool          // who a client is, the Decider alone says: it must be asked about connect, and Auth nil
 	Askers      int           // questions at once, 1 to 10,000; 64 times as many may wait. Default 256
 	Observer    Observer      // nil: nobody is told
@@ -177,8 +177,8 @@ func (c Config) Validate() error {
 
 // checkHooks tells bad of what is wrong with who is asked and told.
 func (c *Config) checkHooks(bad func(field, format string, args ...any)) {
-	if c.AskTime < 10*time.Millisecond || c.AskTime > time.Minute {
-		bad("AskTime", "%v is out of range: 10ms to 1m", c.AskTime)
+	if c.AskTime < 10*time.Millisecond || c.AskTime > 2*time.Minute {
+		bad("AskTime", "%v is out of range: 10ms to 2m", c.AskTime)
 	}
 	for _, w := range c.Asks {
 		if w != WhatConnect && w != WhatJoin && w != WhatPublish {

@@ -81,10 +81,10 @@ func (l *loop) joined(s poller.Slot, ses *session, room string, p *policy, first
 	if p.Presence {
 		l.srv.presence.Join(room, l.identity(s, ses), l.srv.now(), func() []byte { return l.member(s, ses) })
 	}
+	l.tellOf(WhatJoin, s, ses, room)
 	if first {
 		l.tell(WhatOccupied, room)
 	}
-	l.tellOf(WhatJoin, s, ses, room)
 }
 
 // leave ends a membership and says whether there was one.

@@ -66,7 +66,11 @@ func (s *Server) decideAll(ctx context.Context, p *parking) (v *verdict) {
 			v.reject = d.reject("the connection was refused")
 			return v
 		case d.Identity != nil:
+			ends := v.identity.Expires
 			v.identity, v.limits = *d.Identity, true
+			if id := &v.identity; ends != 0 && (id.Expires == 0 || id.Expires > ends) {
+				id.Expires = ends // a token is good no longer for being asked about
+			}
 		}
 	}
 	for _, room := range p.joins {

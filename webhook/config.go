@@ -28,7 +28,7 @@ type Config struct {
 	// Where it does not answer.
 	Timeout  time.Duration // for one question, and for one batch of events, 10 ms to 1 min. Default 2 s
 	Allow    bool          // what is asked is allowed where the backend gives no answer; else it is refused
-	Queue    int           // events that may wait, 1 to 1,000,000: more where it may be away for longer. Default 10,000
+	Queue    int           // events that may wait, 100 to 1,000,000: more where it may be away for longer. Default 10,000
 	MaxBytes int64         // bytes of them, 64 KiB to 1 TiB. Default 16 MiB
 	Batch    int           // events of one POST at most, 1 to 1,000: fewer where it takes long for each. Default 100
 
@@ -105,7 +105,7 @@ func (c Config) validate() error {
 	if c.Timeout < 10*time.Millisecond || c.Timeout > time.Minute {
 		bad("Timeout", "%v is out of range: 10ms to 1m", c.Timeout)
 	}
-	number("Queue", int64(c.Queue), 1, 1_000_000)
+	number("Queue", int64(c.Queue), 100, 1_000_000)
 	number("MaxBytes", c.MaxBytes, 64<<10, 1<<40)
 	number("Batch", int64(c.Batch), 1, 1000)
 	return errors.Join(errs...)

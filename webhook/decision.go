@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/roostws/roost/auth"
@@ -117,7 +116,7 @@ func (f fields) identity(user string) (*auth.Identity, error) {
 	given := false
 	if raw := f["user"]; raw != nil {
 		given = true
-		if id.User, ok = text(raw); !ok || !validUser(id.User) {
+		if id.User, ok = text(raw); !ok || !auth.ValidUser(id.User) {
 			return nil, errUser
 		}
 	}
@@ -153,10 +152,6 @@ func (f fields) identity(user string) (*auth.Identity, error) {
 		return nil, nil
 	}
 	return id, nil
-}
-
-func validUser(s string) bool {
-	return s != "" && len(s) <= auth.MaxUser && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 func patterns(raw json.RawMessage) (auth.Patterns, bool) {

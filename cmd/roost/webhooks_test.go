@@ -224,7 +224,7 @@ func TestNode_StartHooks_StopWaits(t *testing.T) {
 	w := &webhookSettings{URL: text(backend.URL), Events: list{"vacated"}, Ask: list{"connect"}, Timeout: span(5 * time.Second), Queue: 100}
 	var cfg edge.Config
 	hooks, err := w.attach(&cfg, log)
-	if err != nil || cfg.Observer == nil || cfg.Decider == nil || len(cfg.Asks) != 1 || len(cfg.Events) != 1 || cfg.AskTime != 5*time.Second {
+	if err != nil || cfg.Observer == nil || cfg.Decider == nil || len(cfg.Asks) != 1 || len(cfg.Events) != 1 || cfg.AskTime != 6*time.Second {
 		t.Fatalf("%+v, %v", cfg, err)
 	}
 	stop := (&node{log: log, hooks: hooks}).startHooks()

@@ -1,0 +1,407 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/roostws/roost/auth"
+	"github.com/roostws/roost/native"
+)
+
+// A judge decides and remembers.
+type judge struct {
+	mu     sync.Mutex
+	asked  []*Question
+	events []*Event
+	decide func(q *Question) (Decision, error)
+}
+
+func (j *judge) Decide(ctx context.Context, q *Question) (Decision, error) {
+	j.mu.Lock()
+	j.asked = append(j.asked, q)
+	decide := j.decide
+	j.mu.Unlock()
+	if decide == nil {
+		return Decision{Allow: true}, nil
+	}
+	return decide(q)
+}
+
+func (j *judge) Event(e *Event) {
+	j.mu.Lock()
+	j.events = append(j.events, e)
+	j.mu.Unlock()
+}
+
+// words gives the events since the last call: what, user, room, reason.
+func (j *judge) words() (list []string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, e := range j.events {
+		list = append(list, strings.TrimRight(fmt.Sprint(e.What, " ", e.User, " ", e.Room, " ", e.Reason), " "))
+	}
+	j.events = nil
+	return list
+}
+
+var allAsks = []What{WhatConnect, WhatJoin, WhatPublish}
+var allEvents = []What{WhatConnect, WhatDisconnect, WhatJoin, WhatLeave, WhatPublish, WhatOccupied, WhatVacated}
+
+func TestServer_Observer_HearsAllInOrder(t *testing.T) {
+	j := &judge{}
+	f := serve(t, Config{Auth: hmac(t), Loops: 1, Observer: j, Events: allEvents}, nil)
+	a := f.as(anyone("a"))
+	a.join("r")
+	raw := f.dial("/rooms/r", "Authorization", "Bearer "+token(t, anyone("b")))
+	a.ask(`{"type":"publish","id":1,"room":"r","data":{"x":1}}`)
+	say(t, raw, "text")
+	a.next()
+	_ = raw.CloseNow()
+	f.until("it is gone", func() bool { return f.directory.Members("r") == 1 })
+	a.ask(`{"type":"leave","id":1,"room":"r"}`)
+	_ = a.Close(1000, "")
+	f.until("all have gone", func() bool { return f.Stats().Connections == 0 })
+	f.until("all is told", func() bool { j.mu.Lock(); defer j.mu.Unlock(); return len(j.events) == 12 })
+	j.mu.Lock()
+	p := j.events[5]
+	if string(p.Data) != `{"x":1}` || !p.JSON || p.Binary || p.Offset != 1 || p.Epoch == "" || p.Conn != a.welcome["conn"] {
+		t.Errorf("a publish %+v", p)
+	}
+	if c := j.events[0]; !c.Remote.Addr().IsLoopback() || c.Path != "/ws" || c.Time.IsZero() {
+		t.Errorf("a connect %+v", c)
+	}
+	j.mu.Unlock()
+	want := []string{"connect a", "join a r", "occupied  r", "connect b", "join b r", "publish a r", "publish b r", "leave b r", "disconnect b  lost",
+		"leave a r", "vacated  r", "disconnect a  client"}
+	if got := j.words(); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestServer_Decider_Connect(t *testing.T) {
+	j := &judge{decide: func(q *Question) (Decision, error) {
+		switch {
+		case q.Token == "sesame":
+			return Decision{Allow: true, Identity: &auth.Identity{User: "a", Rooms: auth.Patterns{"a.*"}, Publish: auth.Patterns{"a.*"}, Info: []byte(`{"n":1}`), Expires: time.Now().Add(time.Hour).Unix()}}, nil
+		case q.Token == "guest":
+			return Decision{Allow: true}, nil
+		case q.Token == "busy":
+			return Decision{Code: "rate_limited", Message: "later"}, nil
+		case q.Token == "broken":
+			return Decision{}, errors.New("no answer")
+		case q.Token == "panic":
+			panic("at the disco")
+		}
+		return Decision{Code: "unauthorized", Message: "who are you"}, nil
+	}}
+	f := serve(t, Config{Decider: j, Asks: []What{WhatConnect}, AskIdentity: true}, nil)
+	for tok, status := range map[string]int{"": 401, "busy": 429, "broken": 503, "panic": 503} {
+		_, resp, err := f.try("/ws?token=" + tok)
+		if err == nil || resp.StatusCode != status {
+			t.Errorf("%q: %v, %v; expected %d", tok, resp, err, status)
+		}
+	}
+	c := &client{Conn: f.dial("/ws?x=1&token=sesame&ticket=", "Origin", "http://"+f.addr, "User-Agent", "test/1"), t: t}
+	if m := c.next(); m["user"] != "a" || m["expires"] == nil {
+		t.Errorf("welcome %v", m)
+	}
+	c.join("a.x")
+	c.say(`{"type":"join","id":1,"room":"b"}`)
+	c.hearsError(native.Forbidden, "")
+	q := j.asked[len(j.asked)-1]
+	if q.What != WhatConnect || q.Path != "/ws" || q.Query != "x=1" || q.Origin == "" || q.UserAgent != "test/1" || !q.Remote.IsValid() || q.Host == "" {
+		t.Errorf("asked %+v", q)
+	}
+	if m := c.ask(`{"type":"refresh","id":1,"token":"sesame"}`); m["type"] != "refreshed" || m["expires"] == nil {
+		t.Errorf("refresh %v", m)
+	}
+	c.say(`{"type":"refresh","id":1,"token":"guest"}`)
+	c.hearsError(native.Unauthorized, "")
+	guest := &client{Conn: f.dial("/ws?token=guest"), t: t}
+	guest.next()
+	guest.say(`{"type":"join","id":1,"room":"a.x"}`)
+	guest.hearsError(native.Forbidden, "")
+	if _, resp, err := f.try("/rooms/b?token=sesame"); err == nil || resp.StatusCode != 403 {
+		t.Errorf("a raw stream of another's room: %v, %v", resp, err)
+	}
+	say(t, f.dial("/rooms/a.x?token=sesame"), "hello")
+	c.hears(fmt.Sprintf(`{"type":"message","room":"a.x","offset":1,"data":"hello","from":{"user":"a","conn":%q,"info":{"n":1}}}`, j.asked[len(j.asked)-1].Conn))
+	counts := fmt.Sprint(f.Stats().Asked)
+	if counts != "[{allowed 6} {denied 2} {failed 2}]" {
+		t.Errorf("asked %s", counts)
+	}
+}
+
+func TestServer_Decider_JoinAndPublish(t *testing.T) {
+	gate := make(chan struct{})
+	j := &judge{decide: func(q *Question) (Decision, error) {
+		switch {
+		case q.Room == "slow":
+			<-gate
+		case q.Room == "no":
+			return Decision{Code: "not_found", Message: "there is no such room"}, nil
+		case q.What == WhatPublish && string(q.Data) == `"bad"`, q.What == WhatPublish && string(q.Data) == "bad":
+			return Decision{}, nil
+		}
+		return Decision{Allow: true}, nil
+	}}
+	f := serve(t, Config{Decider: j, Asks: allAsks, Loops: 1}, nil)
+	a, b := f.native(), f.native()
+	a.say(`{"type":"join","id":1,"room":"no"}`)
+	a.hearsError(native.NotFound, "no such room")
+	a.join("r")
+	a.say(`{"type":"publish","id":1,"room":"r","data":"bad"}`)
+	a.hearsError(native.Forbidden, "not allowed")
+	if m := a.ask(`{"type":"publish","id":1,"room":"r","data":"good"}`); m["type"] != "published" {
+		t.Errorf("got %v", m)
+	}
+	// While the one waits for its answer all else goes on; what it says meanwhile waits.
+	a.say(`{"type":"join","id":2,"rooms":["slow","r2"]}`)
+	for i := range 100 {
+		a.say(`{"type":"publish","id":%d,"room":"r","data":"good"}`, 10+i)
+	}
+	f.until("it waits", func() bool { return f.Stats().Parked == 1 })
+	b.join("r")
+	b.ask(`{"type":"publish","id":1,"room":"r","data":"good"}`)
+	if resp, err := http.Get("http://" + f.addr + "/healthz"); err != nil || resp.StatusCode != 200 {
+		t.Errorf("others wait: %v", err)
+	}
+	if n, _ := f.Room("r"); n.Offset != 2 {
+		t.Errorf("what was said behind a command that waits was done: %+v", n)
+	}
+	close(gate)
+	a.next() // b's message
+	for _, room := range []string{"slow", "r2"} {
+		if m := a.next(); m["type"] != "joined" || m["room"] != room {
+			t.Errorf("got %v", m)
+		}
+	}
+	for i := range 100 {
+		if m := a.next(); m["type"] != "published" || m["id"] != float64(10+i) {
+			t.Fatalf("got %v", m)
+		}
+	}
+
+	// A raw stream: the room is asked about before 101, and each message.
+	if _, resp, err := f.try("/rooms/no"); err == nil || resp.StatusCode != 404 {
+		t.Errorf("a room that is refused: %v, %v", resp, err)
+	}
+	raw := f.dial("/rooms/r3?echo=1")
+	say(t, raw, "good")
+	want(t, raw, "good")
+	say(t, raw, "bad")
+	wantClose(t, raw, 1008)
+
+	// Who goes away while it waits is no trouble.
+	gate = make(chan struct{})
+	c := f.native()
+	c.say(`{"type":"join","id":1,"room":"slow"}`)
+	f.until("it waits", func() bool { return f.Stats().Parked == 1 })
+	_ = c.CloseNow()
+	f.until("it is gone", func() bool { return f.Stats().Connections == 2 })
+	close(gate)
+	f.until("nothing waits", func() bool { return f.Stats().Parked == 0 })
+}
+
+// More questions than may wait are refused, and the clients hear it.
+func TestServer_Decider_TooManyQuestions(t *testing.T) {
+	gate := make(chan struct{})
+	j := &judge{decide: func(q *Question) (Decision, error) {
+		if q.What == WhatJoin {
+			<-gate
+		}
+		return Decision{Allow: true}, nil
+	}}
+	f := serve(t, Config{Decider: j, Asks: []What{WhatJoin}, Askers: 1, Loops: 1}, nil)
+	var clients []*client
+	for range 1 + tasksPerWorker {
+		c := f.native()
+		c.say(`{"type":"join","id":1,"room":"r"}`)
+		clients = append(clients, c)
+	}
+	f.until("all wait", func() bool { return f.askers.waiting() == 1+tasksPerWorker })
+	c := f.native()
+	c.say(`{"type":"join","id":1,"room":"r"}`)
+	c.hearsError(native.Unavailable, "too much")
+	if _, resp, err := f.try("/rooms/r"); err == nil || resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("a handshake: %v, %v", resp, err)
+	}
+	close(gate)
+	for _, c := range clients {
+		c.nextOf("joined")
+	}
+}
+
+func TestServer_Ticket(t *testing.T) {
+	f := serve(t, Config{Auth: hmac(t)}, nil)
+	id := auth.Identity{User: "a", Rooms: auth.Patterns{"r"}}
+	name, expires, err := f.Ticket(id, time.Minute)
+	if err != nil || time.Until(expires) < 50*time.Second {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	ok, refused := make(chan struct{}, 100), make(chan struct{}, 100)
+	for range 20 {
+		wg.Go(func() {
+			c := f.raw()
+			c.send(ask("/ws?ticket=" + name))
+			switch status, _ := c.status(); status {
+			case 101:
+				ok <- struct{}{}
+			case 401:
+				refused <- struct{}{}
+			}
+		})
+	}
+	wg.Wait()
+	if len(ok) != 1 || len(refused) != 19 {
+		t.Errorf("%d were let in and %d refused", len(ok), len(refused))
+	}
+	name, _, _ = f.Ticket(id, time.Second)
+	time.Sleep(1100 * time.Millisecond)
+	if _, resp, err := f.try("/ws?ticket=" + name); err == nil || resp.StatusCode != 401 {
+		t.Errorf("an old ticket: %v, %v", resp, err)
+	}
+	name, _, _ = f.Ticket(id, time.Minute)
+	c := &client{Conn: f.dial("/ws?ticket=" + name), t: t}
+	if m := c.next(); m["user"] != "a" || m["expires"] != nil {
+		t.Errorf("welcome %v", m)
+	}
+	c.join("r")
+	c.say(`{"type":"join","id":1,"room":"x"}`)
+	c.hearsError(native.Forbidden, "")
+	if _, _, err := f.Ticket(auth.Identity{}, time.Minute); !errors.Is(err, auth.ErrClaims) {
+		t.Error(err)
+	}
+	if _, _, err := f.Ticket(id, 0); err == nil {
+		t.Error("a ticket for no time")
+	}
+}
+
+func TestServer_MaxMembers(t *testing.T) {
+	f := serve(t, Config{Loops: 2, Rooms: []RoomPolicy{{Match: "small", MaxMembers: 3}}}, nil)
+	a, b := f.native(), f.native()
+	a.join("small")
+	b.join("small")
+	raw := f.dial("/rooms/small")
+	c := f.native()
+	c.say(`{"type":"join","id":1,"room":"small"}`)
+	c.hearsError(native.Unavailable, "as many members")
+	if _, resp, err := f.try("/rooms/other?rooms=small"); err == nil || resp.StatusCode != 503 {
+		t.Errorf("a raw stream: %v, %v", resp, err)
+	}
+	if n := f.directory.Members("other"); n != 0 {
+		t.Errorf("%d members of a room that nobody got into", n)
+	}
+	_ = raw.CloseNow()
+	f.until("there is room", func() bool { return f.directory.Members("small") == 2 })
+	c.join("small")
+}
+
+func TestServer_Lists(t *testing.T) {
+	f := serve(t, Config{Auth: hmac(t), Loops: 2}, nil)
+	for i := range 12 {
+		c := f.as(anyone(fmt.Sprintf("u%d", i)))
+		c.join(fmt.Sprintf("room.%d", i))
+		c.join("all")
+	}
+	seen := map[string]int{}
+	for after, more := "", true; more; more = after != "" {
+		list, next, err := f.Rooms("room.", after, 5)
+		if err != nil || len(list) > 5 {
+			t.Fatal(list, err)
+		}
+		for _, r := range list {
+			seen[r.Room] = r.Members
+		}
+		after = next
+	}
+	if len(seen) != 12 || seen["room.3"] != 1 {
+		t.Errorf("rooms %v", seen)
+	}
+	if r, err := f.Room("all"); r.Members != 12 || r.Epoch == "" || err != nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := f.Room("no room"); err != ErrRoom {
+		t.Error(err)
+	}
+	conns := map[ConnID]ConnInfo{}
+	for after, more := "", true; more; more = after != "" {
+		list, next, err := f.Connections(t.Context(), after, 5)
+		if err != nil || len(list) > 5 {
+			t.Fatal(list, err)
+		}
+		for _, c := range list {
+			conns[c.ID] = c
+		}
+		after = next
+	}
+	if len(conns) != 12 {
+		t.Errorf("%d connections", len(conns))
+	}
+	for id, c := range conns {
+		if c.Kind != "native" || len(c.Rooms) != 2 || c.Rooms[1] != "all" || !c.Remote.IsValid() || !strings.HasPrefix(c.User, "u") || len(c.Info) == 0 {
+			t.Errorf("%+v", c)
+		}
+		one, err := f.Connection(t.Context(), id)
+		if err != nil || one.User != c.User {
+			t.Errorf("%+v, %v", one, err)
+		}
+		if err := f.Disconnect(id, false); err != nil {
+			t.Error(err)
+		}
+	}
+	f.until("they are gone", func() bool { return f.Stats().Connections == 0 })
+	for id := range conns {
+		if _, err := f.Connection(t.Context(), id); err != ErrNotFound {
+			t.Errorf("one that is gone: %v", err)
+		}
+	}
+	total := 0
+	for after, more := "", true; more; more = after != "" {
+		list, next, err := f.Closings(ClosingFilter{Reason: "disconnected"}, after, 5)
+		if err != nil || len(list) > 5 {
+			t.Fatal(list, err)
+		}
+		total += len(list)
+		after = next
+	}
+	if total != 12 {
+		t.Errorf("%d closings", total)
+	}
+	f.publish("h", "one")
+	f.publish("h", `{"two":2}`)
+	page, err := f.History("h", 0, 1)
+	if err != nil || len(page.Messages) != 1 || string(page.Messages[0].Data) != "one" || page.Offset != 2 || !page.Whole {
+		t.Errorf("%+v, %v", page, err)
+	}
+	if page, _ = f.History("h", 1, 10); len(page.Messages) != 1 || page.Messages[0].Offset != 2 {
+		t.Errorf("%+v", page)
+	}
+}
+
+func TestServer_Publish_Once(t *testing.T) {
+	f := serve(t, Config{}, nil)
+	c := f.native()
+	c.join("r")
+	first, err := f.Publish("r", Message{Data: []byte("1"), Once: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := f.Publish("r", Message{Data: []byte("1"), Once: "k"})
+	if err != nil || again != first {
+		t.Errorf("a repeat: %v, %v", again, err)
+	}
+	f.publish("r", "2")
+	c.hears(`{"type":"message","room":"r","offset":1,"data":1}`)
+	c.hears(`{"type":"message","room":"r","offset":2,"data":2}`)
+	if _, err := f.Publish("r", Message{Once: strings.Repeat("k", 201)}); err != ErrKey {
+		t.Error(err)
+	}
+}
