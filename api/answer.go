@@ -44,12 +44,17 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 // A failure is why a request, or an entry of a batch, is refused.
 type failure struct {
 	status  int
+	code    string // the word in the body; default: the status'
 	message string // what is wrong and what would be right
 	retry   int    // seconds after which it may work; 0: not known
+	more    []byte // fields besides, each with a comma before it
 }
 
-// code is the word for a status in a body.
-func (f *failure) code() string {
+// word is the failure's code.
+func (f *failure) word() string {
+	if f.code != "" {
+		return f.code
+	}
 	switch f.status {
 	case http.StatusBadRequest:
 		return "bad_request"
@@ -61,6 +66,8 @@ func (f *failure) code() string {
 		return "not_found"
 	case http.StatusMethodNotAllowed:
 		return "method_not_allowed"
+	case http.StatusConflict:
+		return "conflict"
 	case http.StatusRequestTimeout:
 		return "timeout"
 	case http.StatusRequestEntityTooLarge:
@@ -76,9 +83,10 @@ func (f *failure) code() string {
 // appendTo appends the failure as an object.
 func (f *failure) appendTo(b []byte) []byte {
 	b = append(b, `{"error":"`...)
-	b = append(b, f.code()...)
+	b = append(b, f.word()...)
 	b = append(b, `","message":`...)
 	b = appendString(b, f.message)
+	b = append(b, f.more...)
 	return append(b, '}')
 }
 
@@ -109,11 +117,38 @@ func send(w http.ResponseWriter, line []byte) {
 
 // sendValue answers with a value as a line of JSON.
 func sendValue(w http.ResponseWriter, v any) {
-	line, err := json.Marshal(v)
+	send(w, append(appendValue(nil, v), '\n'))
+}
+
+// sendList answers with a line of JSON that may be long: head, which ends where a
+// list begins, what item appends for each of n, and the cursor of the next page.
+// It is written piece by piece and never stands whole in memory.
+func sendList(w http.ResponseWriter, head []byte, n int, item func(b []byte, i int) []byte, next string) {
+	w.Header()["Content-Type"] = typeJSON
+	b := append(head, '[')
+	for i := range n {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = item(b, i)
+		_, _ = w.Write(b)
+		b = b[:0]
+	}
+	b = append(b, ']')
+	if next != "" {
+		b = append(b, `,"next":`...)
+		b = appendString(b, next)
+	}
+	_, _ = w.Write(append(b, '}', '\n'))
+}
+
+// appendValue appends a value as JSON.
+func appendValue(b []byte, v any) []byte {
+	text, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // a type of ours that has no JSON
 	}
-	send(w, append(line, '\n'))
+	return append(b, text...)
 }
 
 func text(w http.ResponseWriter, s string) {

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"unicode/utf8"
 
@@ -17,6 +20,8 @@ type entry struct {
 	data    []byte // text; nil where there was none
 	base64  []byte // nil where there was none
 	exclude []byte
+	key     []byte
+	text    bool  // data was a JSON string
 	fields  field // which there are
 }
 
@@ -25,6 +30,7 @@ type batch struct {
 	entries []entry
 	binary  []byte // of the entry under way, decoded
 	out     []byte
+	once    string // the idempotency key; empty: none
 }
 
 var batches = sync.Pool{New: func() any { return new(batch) }}
@@ -42,8 +48,9 @@ func (b *batch) give() {
 // batch publishes the messages of an array, in its order. Nothing is published
 // where the array is malformed.
 func (s *service) batch(w http.ResponseWriter, q *http.Request) {
-	if _, asked := q.Header["Idempotency-Key"]; asked {
-		fail(w, unserved)
+	once, f := idempotencyKey(q)
+	if f != nil {
+		fail(w, f)
 		return
 	}
 	if _, f := parameters(q); f != nil {
@@ -61,6 +68,10 @@ func (s *service) batch(w http.ResponseWriter, q *http.Request) {
 	if b.entries, f = parseEntries(body.bytes, b.entries[:0]); f != nil {
 		fail(w, f)
 		return
+	}
+	if b.once = once; len(once) > maxIdempotencyKey-len("#999") {
+		hash := sha256.Sum256([]byte(once)) // each entry's key must not be longer than any may be
+		b.once = hex.EncodeToString(hash[:])
 	}
 	if f := s.publishAll(b); f != nil {
 		fail(w, f)
@@ -82,11 +93,10 @@ func (s *service) publishAll(b *batch) *failure {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		e := &b.entries[i]
 		at, f := edge.Position{}, full
-		room := string(e.room)
+		room := string(b.entries[i].room)
 		if full == nil {
-			at, f = s.publishEntry(b, e, room)
+			at, f = s.publishEntry(b, i, room)
 		}
 		switch {
 		case f == nil:
@@ -106,8 +116,12 @@ func (s *service) publishAll(b *batch) *failure {
 	return nil
 }
 
-func (s *service) publishEntry(b *batch, e *entry, room string) (edge.Position, *failure) {
-	m := edge.Message{Data: e.data}
+func (s *service) publishEntry(b *batch, i int, room string) (edge.Position, *failure) {
+	e := &b.entries[i]
+	m := edge.Message{Data: e.data, String: e.text, Key: string(e.key)}
+	if b.once != "" {
+		m.Once = b.once + "#" + strconv.Itoa(i)
+	}
 	switch {
 	case e.fields&fieldRoom == 0:
 		return edge.Position{}, badRequest(`"room" is missing`)
@@ -125,8 +139,11 @@ func (s *service) publishEntry(b *batch, e *entry, room string) (edge.Position, 
 	if e.fields&fieldExclude != 0 {
 		var ok bool
 		if m.Exclude, ok = s.edge.ParseConn(string(e.exclude)); !ok {
-			return edge.Position{}, badConnection(string(e.exclude))
+			return edge.Position{}, badConnection("exclude", string(e.exclude))
 		}
+	}
+	if e.fields&fieldKey != 0 && m.Key == "" {
+		return edge.Position{}, s.refused(edge.ErrKey, room)
 	}
 	at, err := s.edge.Publish(room, m)
 	if err != nil {

@@ -26,12 +26,12 @@ func TestBatch_EachEntryInOrder(t *testing.T) {
 		`{"room":"b","offset":1,"epoch":"e1"},{"room":"b","offset":2,"epoch":"e1"},{"room":"b","offset":3,"epoch":"e1"},{"room":"b","offset":4,"epoch":"e1"},`+
 		`{"room":"c","offset":1,"epoch":"e1"},{"room":"d","offset":1,"epoch":"e1"},{"room":"d","offset":2,"epoch":"e1"}]`+"\n")
 	rec.want(t,
-		message{"a", "text \"quoted\" é 😀\n", false, 0},
-		message{"a", `{"x": [1, 2, {"y":"}]"}]}`, false, 0},
-		message{"b", "null", false, 0}, message{"b", "12.5", false, 0}, message{"b", "true", false, 0}, message{"b", "", false, 0},
-		message{"c", "\x00\xff\xfe", true, 0},
-		message{"d", "x", false, 7},
-		message{"d", "[ ]", false, 0},
+		message{room: "a", data: "text \"quoted\" é 😀\n", text: true},
+		message{room: "a", data: `{"x": [1, 2, {"y":"}]"}]}`},
+		message{room: "b", data: "null"}, message{room: "b", data: "12.5"}, message{room: "b", data: "true"}, message{room: "b", data: "", text: true},
+		message{room: "c", data: "\x00\xff\xfe", binary: true},
+		message{room: "d", data: "x", exclude: 7, text: true},
+		message{room: "d", data: "[ ]"},
 	)
 }
 
@@ -76,7 +76,7 @@ func TestBatch_EntryFails(t *testing.T) {
 			t.Errorf("entry %d: %+v, want %s", i, got[i], w)
 		}
 	}
-	rec.want(t, message{"ok", "1", false, 0}, message{"ok", "2", false, 0})
+	rec.want(t, message{room: "ok", data: "1"}, message{room: "ok", data: "2"})
 }
 
 func TestBatch_Malformed_PublishesNothing(t *testing.T) {
@@ -95,7 +95,7 @@ func TestBatch_Malformed_PublishesNothing(t *testing.T) {
 		{"a string", `"r"`, 400, "bad_request", "is a string"},
 		{"an entry is a number", "[" + good + ",1]", 400, "bad_request", "entry 1 is a number"},
 		{"an entry is null", "[null]", 400, "bad_request", "entry 0 is null"},
-		{"unknown field", "[" + good + `,{"room":"r","data":1,"key":"k"}]`, 400, "bad_request", `entry 1 has an unknown field "key"`},
+		{"unknown field", "[" + good + `,{"room":"r","data":1,"keys":"k"}]`, 400, "bad_request", `entry 1 has an unknown field "keys"`},
 		{"other capitals", `[{"Room":"r","data":1}]`, 400, "bad_request", `"Room"`},
 		{"twice", `[{"room":"r","data":1,"data":2}]`, 400, "bad_request", `"data" twice`},
 		{"room is a number", `[{"room":1,"data":1}]`, 400, "bad_request", `a number as "room"`},
@@ -113,7 +113,6 @@ func TestBatch_Malformed_PublishesNothing(t *testing.T) {
 		})
 	}
 	ask(t, "POST", s.URL+"/v1/publish?exclude=conn7", "[]").wantError(t, 400, "bad_request", `"exclude"`)
-	ask(t, "POST", s.URL+"/v1/publish", "[]", "Idempotency-Key: 1").wantError(t, 400, "bad_request", "Idempotency-Key")
 }
 
 func TestBatch_TakesAThousandEntries(t *testing.T) {
@@ -141,7 +140,7 @@ func TestBatch_Overload(t *testing.T) {
 	if r.StatusCode != 200 || strings.Count(r.body, `"error":"unavailable"`) != 2 || !strings.HasPrefix(r.body, `[{"room":"r","offset":1`) {
 		t.Errorf("%d %s", r.StatusCode, r.body)
 	}
-	rec.want(t, message{"r", "1", false, 0})
+	rec.want(t, message{room: "r", data: "1"})
 
 	for err, retry := range map[error]string{edge.ErrOverloaded: "1", edge.ErrClosed: "5"} {
 		r = ask(t, "POST", serve(t, Config{}, &recorder{err: err}).URL+"/v1/publish", three)
@@ -161,10 +160,47 @@ func TestBatch_BinaryEntriesAreTheirOwn(t *testing.T) {
 	for i := range 50 {
 		data := strings.Repeat(string(rune('a'+i%26)), i*7)
 		items = append(items, fmt.Sprintf(`{"room":"r","base64":%q}`, base64.StdEncoding.EncodeToString([]byte(data))))
-		want = append(want, message{"r", data, true, 0})
+		want = append(want, message{room: "r", data: data, binary: true})
 	}
 	if r := ask(t, "POST", s.URL+"/v1/publish", "["+strings.Join(items, ",")+"]"); r.StatusCode != 200 {
 		t.Fatal(r.body)
 	}
 	rec.want(t, want...)
+}
+
+func TestBatch_Key(t *testing.T) {
+	rec := &recorder{}
+	s := serve(t, Config{}, rec)
+	r := ask(t, "POST", s.URL+"/v1/publish", `[{"room":"r","data":1,"key":"NORD"},{"room":"r","data":2,"key":""},{"room":"r","data":3,"key":"`+strings.Repeat("k", 201)+`"},{"room":"r","base64":"AA==","key":"é"}]`)
+	if n := strings.Count(r.body, `"message":"key is not`); r.StatusCode != 200 || n != 2 {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+	rec.want(t, message{room: "r", data: "1", key: "NORD"}, message{room: "r", data: "\x00", binary: true, key: "é"})
+	ask(t, "POST", s.URL+"/v1/publish", `[{"room":"r","data":1,"key":7}]`).wantError(t, 400, "bad_request", `a number as "key"`)
+}
+
+// Each entry of a batch has an idempotency key of its own, by its place.
+func TestBatch_IdempotencyKey(t *testing.T) {
+	rec := &recorder{}
+	s := serve(t, Config{}, rec)
+	two := `[{"room":"r","data":1},{"room":"q","data":2}]`
+	ask(t, "POST", s.URL+"/v1/publish", two, "Idempotency-Key: order-17")
+	rec.want(t, message{room: "r", data: "1", once: "order-17#0"}, message{room: "q", data: "2", once: "order-17#1"})
+
+	long := strings.Repeat("k", 200)
+	var seen []string
+	for _, key := range []string{long, long[1:], long} {
+		ask(t, "POST", s.URL+"/v1/publish", two, "Idempotency-Key: "+key)
+		for _, m := range rec.take() {
+			if len(m.once) > 200 {
+				t.Errorf("the key of an entry has %d bytes", len(m.once))
+			}
+			seen = append(seen, m.once)
+		}
+	}
+	if seen[0] == seen[1] || seen[0] == seen[2] || seen[0] != seen[4] || seen[1] != seen[5] {
+		t.Errorf("keys %q", seen)
+	}
+	ask(t, "POST", s.URL+"/v1/publish", two, "Idempotency-Key: "+long+"k").wantError(t, 400, "bad_request", "1 to 200 visible")
+	rec.want(t)
 }

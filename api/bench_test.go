@@ -14,15 +14,15 @@ import (
 
 // A sink is an Edge that takes everything at no cost, so that what is measured
 // is the API's own.
-type sink struct{ offset uint64 }
+type sink struct {
+	recorder
+	offset uint64
+}
 
 func (s *sink) Publish(string, edge.Message) (edge.Position, error) {
 	s.offset++
 	return edge.Position{Offset: s.offset, Epoch: "0123456789abcdef"}, nil
 }
-func (s *sink) ParseConn(string) (edge.ConnID, bool) { return 0, false }
-func (s *sink) Stats() edge.Stats                    { return edge.Stats{} }
-func (s *sink) Ready() error                         { return nil }
 
 // A blank is a ResponseWriter that keeps nothing.
 type blank struct{ h http.Header }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"time"
 
 	"github.com/roostws/roost/edge"
 )
@@ -35,8 +36,13 @@ const (
 	minBodyMemory  = 64 << 20 // bytes of all bodies that are being read or published
 	maxKeptBuffer  = 1 << 20  // a larger one is not kept for the next body
 	maxScrapes     = 4        // requests for metrics at once
-	retryOverload  = 1        // seconds, with 503 while too much waits
-	retryGoingAway = 5        // seconds, with 503 while the server is not ready
+	maxTicketBody  = 64 << 10 // bytes of what a ticket is asked for with
+	maxPage        = 1000     // items of a list in one answer
+	defaultPage    = 100
+	askTime        = 5 * time.Second // for the loops to tell of connections
+	retryOverload  = 1               // seconds, with 503 while too much waits
+	retryGoingAway = 5               // seconds, with 503 while the server is not ready
+	retryFull      = 5               // seconds, with 503 while tickets or documents have no room
 )
 
 func (c Config) withDefaults() Config {

@@ -1,6 +1,7 @@
 // Package api is what services behind roost, and the people who run it, use: the
-// HTTP API to publish with, health, figures and metrics, the page that shows them,
-// and the feed of the demo.
+// HTTP API to publish with, to ask about rooms, users and connections and to end
+// them, health, figures and metrics, the page that shows them, and the feed of the
+// demo. openapi.yaml describes it.
 //
 // Promises:
 //
@@ -18,7 +19,7 @@
 // It never touches a connection, never makes a loop wait, opens no listener and
 // sets no timeouts: the http.Server that runs it does.
 //
-// Types: Config; Edge, the four methods that it needs of a server; FeedConfig.
+// Types: Config; Edge, what it needs of a server; FeedConfig.
 // The handler that New makes may be used from any goroutine. Feed blocks until
 // its context ends.
 package api

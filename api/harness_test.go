@@ -6,88 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"unicode/utf8"
-
-	"github.com/roostws/roost/edge"
 )
-
-// A recorder is an Edge that keeps what is published to it.
-type recorder struct {
-	// Set before it serves.
-	after   int // messages that are taken before err is answered
-	err     error
-	unready error
-	figures edge.Stats
-	broken  bool // every call panics
-
-	// Guarded by mu.
-	mu       sync.Mutex
-	messages []message
-	offsets  map[string]uint64
-}
-
-type message struct {
-	room, data string
-	binary     bool
-	exclude    edge.ConnID
-}
-
-func (r *recorder) Publish(room string, m edge.Message) (edge.Position, error) {
-	if r.broken {
-		panic("out of order")
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case r.err != nil && len(r.messages) >= r.after:
-		return edge.Position{}, r.err
-	case room == "" || strings.ContainsAny(room, " /%"):
-		return edge.Position{}, edge.ErrRoom
-	case len(m.Data) > 64<<10:
-		return edge.Position{}, edge.ErrTooLarge
-	case !m.Binary && !utf8.Valid(m.Data):
-		return edge.Position{}, edge.ErrText
-	}
-	if r.offsets == nil {
-		r.offsets = map[string]uint64{}
-	}
-	r.offsets[room]++
-	r.messages = append(r.messages, message{room, string(m.Data), m.Binary, m.Exclude})
-	return edge.Position{Offset: r.offsets[room], Epoch: "e1"}, nil
-}
-
-func (r *recorder) ParseConn(name string) (edge.ConnID, bool) {
-	return 7, name == "conn7"
-}
-
-func (r *recorder) Stats() edge.Stats {
-	if r.broken {
-		panic("out of order")
-	}
-	return r.figures
-}
-
-func (r *recorder) Ready() error { return r.unready }
-
-// take gives what was published and forgets it.
-func (r *recorder) take() []message {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m := r.messages
-	r.messages = nil
-	return m
-}
-
-func (r *recorder) want(t *testing.T, want ...message) {
-	t.Helper()
-	if got := r.take(); !slices.Equal(got, want) {
-		t.Errorf("published %+v, want %+v", got, want)
-	}
-}
 
 // serve serves an API over HTTP at 127.0.0.1 for the test.
 func serve(t testing.TB, cfg Config, e Edge) *httptest.Server {
@@ -153,7 +74,11 @@ func (r reply) wantError(t testing.TB, status int, code, message string) {
 	if strings.Count(r.body, "\n") != 1 || !strings.HasSuffix(r.body, "\n") {
 		t.Errorf("body is not one line: %q", r.body)
 	}
-	var e struct{ Error, Message string }
+	var e struct {
+		Error, Message    string
+		Version           uint64          // of a conflict
+		Document, Details json.RawMessage // of a conflict; of what is invalid
+	}
 	d := json.NewDecoder(strings.NewReader(r.body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&e); err != nil {

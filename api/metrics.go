@@ -32,6 +32,20 @@ var (
 	publishQueue  = describe("publish_queue_bytes", "Bytes that were published and are not yet written to all members.")
 	readBytes     = describe("read_buffer_bytes", "Bytes of requests and messages that have not arrived whole.")
 	tableBytes    = describe("table_bytes", "Bytes of the tables of connections, seats and names.")
+	historyBytes  = describe("history_bytes", "Bytes that rooms keep of their messages.")
+	historyCount  = describe("history_messages", "Messages that rooms keep.")
+	documents     = describe("documents", "Rooms that hold a document.")
+	documentBytes = describe("document_bytes", "Bytes of the documents of rooms.")
+	presenceRooms = describe("presence_rooms", "Rooms that have members and keep presence.")
+	onceKeys      = describe("idempotency_keys", "Idempotency keys that are remembered.")
+	roomsOut      = describe("rooms_evicted_total", "Rooms that were forgotten to make room for others.")
+	historiesOut  = describe("histories_evicted_total", "Histories that were dropped for want of memory.")
+	onceOut       = describe("idempotency_evicted_total", "Idempotency keys that were forgotten before their time.")
+	repeated      = describe("publishes_repeated_total", "Publishes that were not delivered since their idempotency key had been seen.")
+	closings      = describe("closings", "Connections that ended and are remembered.")
+	tickets       = describe("tickets", "Tickets that were made and not used.")
+	parked        = describe("parked_connections", "Connections whose next command waits for a backend's answer.")
+	asked         = describe("asked_total", "Questions to a backend, by outcome.", "outcome")
 	publishTime   = describe("publish_seconds", "Time from publishing a message to the last member's write, for each loop.")
 	turnTime      = describe("loop_turn_seconds", "Time that a turn of an event loop took, without waiting.")
 	panicsTotal   = describe("panics_total", "Panics that were caught, of loops and of the API.")
@@ -46,7 +60,8 @@ type collector struct{ s *service }
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{connections, opened, closed, handshakes, roomsNow, received, published, delivered, dropped,
-		bytesReceived, bytesSent, outboxBytes, publishQueue, readBytes, tableBytes, publishTime, turnTime, panicsTotal, acceptPauses,
+		bytesReceived, bytesSent, outboxBytes, publishQueue, readBytes, tableBytes,
+		historyBytes, historyCount, documents, documentBytes, presenceRooms, onceKeys, roomsOut, historiesOut, onceOut, repeated, closings, tickets, parked, asked, publishTime, turnTime, panicsTotal, acceptPauses,
 		draining, brokerUp, buildInfo} {
 		ch <- d
 	}
@@ -86,6 +101,20 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(publishQueue, float64(st.PublishBytes))
 	gauge(readBytes, float64(st.ReadBytes))
 	gauge(tableBytes, float64(st.TableBytes))
+	gauge(historyBytes, float64(st.HistoryBytes))
+	gauge(historyCount, float64(st.HistoryMessages))
+	gauge(documents, float64(st.Documents))
+	gauge(documentBytes, float64(st.DocumentBytes))
+	gauge(presenceRooms, float64(st.PresenceRooms))
+	gauge(onceKeys, float64(st.OnceKeys))
+	counter(roomsOut, st.RoomsEvicted)
+	counter(historiesOut, st.HistoriesEvicted)
+	counter(onceOut, st.OnceEvicted)
+	counter(repeated, st.Repeated)
+	gauge(closings, float64(st.Closings))
+	gauge(tickets, float64(st.Tickets))
+	gauge(parked, float64(st.Parked))
+	counters(asked, st.Asked)
 	ch <- histogram(publishTime, st.PublishSeconds)
 	ch <- histogram(turnTime, st.TurnSeconds)
 	counter(panicsTotal, st.Panics+c.s.panics.Load())

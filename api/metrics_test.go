@@ -12,6 +12,8 @@ func sample() edge.Stats {
 	return edge.Stats{
 		Connections: 3, Rooms: 2, Opened: 9, Received: 4, Published: 5, Delivered: 6, BytesReceived: 7, BytesSent: 8,
 		Panics: 1, AcceptPauses: 2, OutboxBytes: 10, PublishBytes: 11, ReadBytes: 12, TableBytes: 13,
+		HistoryBytes: 21, HistoryMessages: 22, Documents: 23, DocumentBytes: 24, PresenceRooms: 25, OnceKeys: 26, RoomsEvicted: 27, HistoriesEvicted: 28,
+		OnceEvicted: 29, Repeated: 30, Tickets: 31, Parked: 32, Closings: 33, Asked: []edge.Count{{Label: "allowed", N: 34}, {Label: "failed", N: 0}},
 		Closed:         []edge.Count{{Label: "client", N: 4}, {Label: "no_pong", N: 0}},
 		Dropped:        []edge.Count{{Label: "slow_consumer", N: 0}},
 		Handshakes:     []edge.Count{{Label: "ok", N: 9}},
@@ -38,6 +40,9 @@ func TestMetrics_Values(t *testing.T) {
 		`roost_outbox_bytes 10`, `roost_publish_queue_bytes 11`, `roost_read_buffer_bytes 12`, `roost_table_bytes 13`,
 		`roost_publish_seconds_bucket{le="0.001"} 5`, `roost_publish_seconds_bucket{le="0.01"} 5`, `roost_publish_seconds_bucket{le="1"} 7`,
 		`roost_publish_seconds_bucket{le="+Inf"} 8`, `roost_publish_seconds_count 8`, `roost_publish_seconds_sum 3.5`, `roost_loop_turn_seconds_count 1`,
+		`roost_history_bytes 21`, `roost_history_messages 22`, `roost_documents 23`, `roost_document_bytes 24`, `roost_presence_rooms 25`,
+		`roost_idempotency_keys 26`, `roost_rooms_evicted_total 27`, `roost_histories_evicted_total 28`, `roost_idempotency_evicted_total 29`,
+		`roost_publishes_repeated_total 30`, `roost_tickets 31`, `roost_parked_connections 32`, `roost_closings 33`, `roost_asked_total{outcome="allowed"} 34`, `roost_asked_total{outcome="failed"} 0`,
 		`roost_panics_total 1`, `roost_accept_pauses_total 2`, `roost_broker_up 1`, `roost_draining 0`,
 		`roost_api_requests_total{route="/v1/rooms/{room}/publish",status="200"} 2`, `roost_api_requests_total{route="/v1/rooms/{room}/publish",status="400"} 1`,
 		`roost_api_requests_total{route="/v1/publish",status="200"} 0`,

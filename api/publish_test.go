@@ -41,7 +41,7 @@ func TestPublish_BodyIsTheMessage(t *testing.T) {
 			if got := r.Header.Get("Content-Type"); got != "application/json" {
 				t.Errorf("Content-Type %q", got)
 			}
-			rec.want(t, message{"a.b:c@d=e,f;g+h~-_", c.body, c.binary, 0})
+			rec.want(t, message{room: "a.b:c@d=e,f;g+h~-_", data: c.body, binary: c.binary})
 		})
 	}
 }
@@ -58,7 +58,7 @@ func TestPublish_Refused(t *testing.T) {
 	}{
 		{"text that is not UTF-8", at, "\xff", nil, 400, "bad_request", "not UTF-8"},
 		{"too large", at, strings.Repeat("x", 1001), nil, 413, "too_large", "at most 1000 bytes"},
-		{"unknown parameter", at + "?key=k", "x", nil, 400, "bad_request", `unknown query parameter "key": exclude`},
+		{"unknown parameter", at + "?keys=k", "x", nil, 400, "bad_request", `unknown query parameter "keys": exclude, key`},
 		{"unknown beside known", at + "?exclude=conn7&what=", "x", nil, 400, "bad_request", `"what"`},
 		{"no connection", at + "?exclude=nobody", "x", nil, 400, "bad_request", `"nobody"`},
 		{"empty connection", at + "?exclude=", "x", nil, 400, "bad_request", `exclude ""`},
@@ -67,7 +67,14 @@ func TestPublish_Refused(t *testing.T) {
 		{"semicolon in query", at + "?exclude=conn7;a=b", "x", nil, 400, "bad_request", "malformed"},
 		{"bad room", s.URL + "/v1/rooms/a%2Fb/publish", "x", nil, 400, "bad_request", `"a/b": room name`},
 		{"compressed", at, "x", []string{"Content-Encoding: gzip"}, 415, "unsupported", "gzip"},
-		{"idempotency key", at, "x", []string{"Idempotency-Key: 1"}, 400, "bad_request", "Idempotency-Key"},
+		{"empty key", at + "?key=", "x", nil, 400, "bad_request", "key is not"},
+		{"long key", at + "?key=" + strings.Repeat("k", 201), "x", nil, 400, "bad_request", "key is not"},
+		{"two keys", at + "?key=a&key=b", "x", nil, 400, "bad_request", "once"},
+		{"empty idempotency key", at, "x", []string{"Idempotency-Key: "}, 400, "bad_request", "1 to 200 visible"},
+		{"long idempotency key", at, "x", []string{"Idempotency-Key: " + strings.Repeat("k", 201)}, 400, "bad_request", "1 to 200 visible"},
+		{"idempotency key of two words", at, "x", []string{"Idempotency-Key: a b"}, 400, "bad_request", "visible"},
+		{"idempotency key that is not ASCII", at, "x", []string{"Idempotency-Key: é"}, 400, "bad_request", "visible"},
+		{"two idempotency keys", at, "x", []string{"Idempotency-Key: a", "Idempotency-Key: a"}, 400, "bad_request", "stands 2 times"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ask(t, "POST", c.url, c.body, c.headers...).wantError(t, c.status, c.code, c.message)
@@ -111,7 +118,7 @@ type edgeWithoutLimit struct{ *recorder }
 func (e edgeWithoutLimit) Publish(room string, m edge.Message) (edge.Position, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.messages = append(e.messages, message{room, string(m.Data), m.Binary, m.Exclude})
+	e.messages = append(e.messages, message{room, string(m.Data), m.Binary, m.Exclude, m.Key, m.Once, m.String})
 	return edge.Position{Offset: 1}, nil
 }
 
@@ -119,7 +126,25 @@ func TestPublish_Exclude(t *testing.T) {
 	rec := &recorder{}
 	s := serve(t, Config{}, rec)
 	ask(t, "POST", s.URL+"/v1/rooms/r/publish?exclude=conn7", "x").wantOK(t, `{"room":"r","offset":1,"epoch":"e1"}`+"\n")
-	rec.want(t, message{"r", "x", false, 7})
+	rec.want(t, message{room: "r", data: "x", exclude: 7})
+}
+
+func TestPublish_Key(t *testing.T) {
+	rec := &recorder{}
+	s := serve(t, Config{}, rec)
+	key := strings.Repeat("k", 200)
+	ask(t, "POST", s.URL+"/v1/rooms/r/publish?key=NORD%2F%C3%A9", "x")
+	ask(t, "POST", s.URL+"/v1/rooms/r/publish?exclude=conn7&key="+key, "x")
+	rec.want(t, message{room: "r", data: "x", key: "NORD/é"}, message{room: "r", data: "x", key: key, exclude: 7})
+}
+
+func TestPublish_IdempotencyKey(t *testing.T) {
+	rec := &recorder{}
+	s := serve(t, Config{}, rec)
+	long := strings.Repeat("~", 200)
+	ask(t, "POST", s.URL+"/v1/rooms/r/publish", "x", "Idempotency-Key: "+long)
+	ask(t, "POST", s.URL+"/v1/rooms/r/publish", `"x"`, `Idempotency-Key: "8e03978e-40d5"`)
+	rec.want(t, message{room: "r", data: "x", once: long}, message{room: "r", data: `"x"`, once: `"8e03978e-40d5"`})
 }
 
 func TestPublish_EdgeRefuses(t *testing.T) {

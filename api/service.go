@@ -10,18 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/roostws/roost/edge"
 )
-
-// An Edge is the push server that the API speaks for, such as *edge.Server. Its
-// methods may be called from any goroutine, wait for no client, and keep nothing
-// of what they are given.
-type Edge interface {
-	Publish(room string, m edge.Message) (edge.Position, error)
-	ParseConn(name string) (edge.ConnID, bool)
-	Stats() edge.Stats
-	Ready() error // nil, or why the server takes no clients
-}
 
 // A service answers the API's requests.
 type service struct {
@@ -59,77 +48,11 @@ func New(cfg Config, e Edge) (http.Handler, error) {
 	registry := newRegistry(s)
 	s.metrics = newMetrics(registry, cfg.Logger)
 	s.counted = newRequestCounter(registry)
-	s.unknown = s.handle(&route{label: "other", pattern: "/", serve: notFound})
+	s.unknown = s.handle(&route{label: "other", pattern: "/", verbs: []verb{{"", notFound}}})
 	for _, r := range s.routes() {
 		s.handle(r)
 	}
 	return s, nil
-}
-
-// A route is a path and what answers it.
-type route struct {
-	pattern string // as http.ServeMux reads it, without a method
-	label   string // in the metric; default: the pattern
-	method  string // the only one that is served, GET with HEAD; empty: any
-	open    bool   // asks for no secret
-	serve   http.HandlerFunc
-	ok      prometheus.Counter // of answers with 200
-}
-
-func (s *service) routes() []*route {
-	get, post := http.MethodGet, http.MethodPost
-	all := []*route{
-		{pattern: "/v1/rooms/{room}/publish", method: post, serve: s.publish},
-		{pattern: "/v1/publish", method: post, serve: s.batch},
-		{pattern: "/v1/stats", method: get, serve: s.stats},
-		{pattern: "/metrics", method: get, serve: s.metrics.ServeHTTP},
-		{pattern: "/healthz", method: get, open: true, serve: healthz},
-		{pattern: "/readyz", method: get, open: true, serve: s.readyz},
-		{pattern: "/page.json", method: get, serve: s.page.config},
-	}
-	for path, serve := range s.page.files() {
-		r := &route{pattern: path, method: get, open: true, serve: serve}
-		if path == "/" {
-			r.pattern, r.label = "/{$}", "/"
-		}
-		all = append(all, r)
-	}
-	if s.cfg.Debug {
-		all = append(all,
-			&route{pattern: "/debug/freemem", method: post, serve: s.heap.free},
-			&route{pattern: "/debug/pprof/", method: get, serve: profile},
-			&route{pattern: "/debug/pprof/symbol", serve: symbol},
-		)
-	}
-	return all
-}
-
-func (s *service) handle(r *route) *route {
-	if r.label == "" {
-		r.label = r.pattern
-	}
-	if r.label != "other" {
-		r.ok = s.counted.WithLabelValues(r.label, "200")
-	}
-	s.mux.HandleFunc(r.pattern, func(w http.ResponseWriter, q *http.Request) {
-		a := w.(*answer)
-		a.route = r
-		switch {
-		case !r.open && !s.knows(q):
-			w.Header()["Www-Authenticate"] = challenge(q)
-			fail(w, &failure{status: http.StatusUnauthorized, message: wrongSecret(q)})
-		case r.method != "" && q.Method != r.method && !(r.method == http.MethodGet && q.Method == http.MethodHead):
-			allow := r.method
-			if allow == http.MethodGet {
-				allow = "GET, HEAD"
-			}
-			w.Header().Set("Allow", allow)
-			fail(w, &failure{status: http.StatusMethodNotAllowed, message: fmt.Sprintf("%s is not served here: %s would be right", q.Method, allow)})
-		default:
-			r.serve(a, q)
-		}
-	})
-	return r
 }
 
 // ServeHTTP answers one request, and survives it.
@@ -187,19 +110,6 @@ func (s *service) count(a *answer) {
 	default:
 		s.counted.WithLabelValues(a.route.label, fmt.Sprint(a.status)).Inc()
 	}
-}
-
-func notFound(w http.ResponseWriter, q *http.Request) {
-	fail(w, &failure{status: http.StatusNotFound, message: fmt.Sprintf("nothing is served at %q: docs/http-api.md lists all paths", shorten(q.URL.Path))})
-}
-
-// shorten keeps what a client sent from filling an answer.
-func shorten(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 func healthz(w http.ResponseWriter, _ *http.Request) { text(w, "ok\n") }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,8 +45,8 @@ func TestNew_ConfigErrors(t *testing.T) {
 func TestService_UnknownPaths(t *testing.T) {
 	s := serve(t, Config{}, &recorder{})
 	for _, path := range []string{
-		"/nothing", "/v1", "/v1/", "/v1/rooms", "/v1/rooms/r", "/v1/rooms/r/publish/", "/v1/rooms/r/history", "/v1/rooms//publish", "/v1/rooms/a/b/publish",
-		"/v1/rooms/../publish", "//v1/publish", "/v1/./stats", "/v1/users/u/send", "/v1/connections", "/v1/tickets", "/metrics/", "/page.html", "/page", "/debug/pprof/", "/debug/freemem",
+		"/nothing", "/v1", "/v1/", "/v1/rooms/", "/v1/rooms/r/", "/v1/rooms/r/publish/", "/v1/rooms/r/members", "/v1/rooms//publish", "/v1/rooms/a/b/publish",
+		"/v1/rooms/../publish", "//v1/publish", "/v1/./stats", "/v1/users", "/v1/users/u/", "/v1/users/a/b/send", "/v1/users//send", "/v1/connections/", "/v1/connections/conn7/x", "/v1/tickets/t", "/v1/openapi", "/v1/openapi.json", "/metrics/", "/page.html", "/page", "/debug/pprof/", "/debug/freemem",
 	} {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
 			ask(t, method, s.URL+path, "").wantError(t, 404, "not_found", "nothing is served")
@@ -61,12 +62,14 @@ func TestService_UnknownPaths(t *testing.T) {
 func TestService_WrongMethod(t *testing.T) {
 	s := serve(t, Config{Debug: true, Dev: true, ClientURL: "ws://127.0.0.1:1"}, &recorder{})
 	for path, allow := range map[string]string{
-		"/v1/rooms/r/publish": "POST", "/v1/publish": "POST", "/debug/freemem": "POST",
+		"/v1/rooms/r/publish": "POST", "/v1/publish": "POST", "/debug/freemem": "POST", "/v1/tickets": "POST", "/v1/users/u/send": "POST", "/v1/users/u/disconnect": "POST",
+		"/v1/rooms": "GET, HEAD", "/v1/rooms/r": "GET, HEAD", "/v1/rooms/r/presence": "GET, HEAD", "/v1/rooms/r/history": "GET, HEAD", "/v1/rooms/r/document": "GET, HEAD, PATCH, PUT",
+		"/v1/users/u": "GET, HEAD", "/v1/connections": "GET, HEAD", "/v1/connections/conn7": "DELETE, GET, HEAD", "/v1/closings": "GET, HEAD", "/v1/openapi.yaml": "GET, HEAD",
 		"/v1/stats": "GET, HEAD", "/metrics": "GET, HEAD", "/healthz": "GET, HEAD", "/readyz": "GET, HEAD",
 		"/": "GET, HEAD", "/page.js": "GET, HEAD", "/page.json": "GET, HEAD", "/debug/pprof/": "GET, HEAD",
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
-			if strings.Contains(allow, method) {
+			if slices.Contains(strings.Split(allow, ", "), method) {
 				continue
 			}
 			r := ask(t, method, s.URL+path, "")
@@ -170,6 +173,7 @@ func TestService_Stats(t *testing.T) {
 	st := edge.Stats{
 		Connections: 3, Rooms: 2, Draining: true, Uptime: 1500 * time.Millisecond, Opened: 9, Received: 4, Published: 5, Delivered: 6,
 		BytesReceived: 7, BytesSent: 8, Panics: 1, AcceptPauses: 2, OutboxBytes: 10, PublishBytes: 11, ReadBytes: 12, TableBytes: 13,
+		HistoryBytes: 21, HistoryMessages: 22, Documents: 23, DocumentBytes: 24, PresenceRooms: 25, RoomsEvicted: 27, HistoriesEvicted: 28, Repeated: 30, Tickets: 31, Parked: 32,
 		Closed:     []edge.Count{{Label: "client", N: 4}, {Label: "no_pong", N: 2}},
 		Dropped:    []edge.Count{{Label: "slow_consumer", N: 1}, {Label: "overload", N: 2}},
 		Handshakes: []edge.Count{{Label: "ok", N: 9}, {Label: "origin", N: 0}},
@@ -183,7 +187,8 @@ func TestService_Stats(t *testing.T) {
 	for name, want := range map[string]any{
 		"connections": 3.0, "rooms": 2.0, "draining": true, "uptime_seconds": 1.5, "opened": 9.0, "closed": 6.0, "received": 4.0, "published": 5.0,
 		"delivered": 6.0, "dropped": 3.0, "bytes_received": 7.0, "bytes_sent": 8.0, "outbox_bytes": 10.0, "publish_queue_bytes": 11.0,
-		"read_bytes": 12.0, "table_bytes": 13.0, "panics": 1.0, "accept_pauses": 2.0, "version": "v1.2.3",
+		"read_bytes": 12.0, "table_bytes": 13.0, "panics": 1.0, "accept_pauses": 2.0, "history_bytes": 21.0, "history_messages": 22.0,
+		"documents": 23.0, "document_bytes": 24.0, "presence_rooms": 25.0, "rooms_evicted": 27.0, "histories_evicted": 28.0, "repeated": 30.0, "tickets": 31.0, "parked": 32.0, "version": "v1.2.3",
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %v, want %v", name, got[name], want)

@@ -23,6 +23,7 @@ const (
 	fieldData
 	fieldBase64
 	fieldExclude
+	fieldKey
 )
 
 func fieldOf(name []byte) field {
@@ -35,6 +36,8 @@ func fieldOf(name []byte) field {
 		return fieldBase64
 	case "exclude":
 		return fieldExclude
+	case "key":
+		return fieldKey
 	}
 	return 0
 }
@@ -101,7 +104,7 @@ func (w *walker) entry(index int) (e entry, f *failure) {
 		w.i++ // the colon
 		which := fieldOf(name)
 		if which == 0 {
-			return e, badRequest(fmt.Sprintf("entry %d has an unknown field %q: room, data, base64, exclude would be right", index, shorten(string(name))))
+			return e, badRequest(fmt.Sprintf("entry %d has an unknown field %q: room, data, base64, exclude, key would be right", index, shorten(string(name))))
 		}
 		if e.fields&which != 0 {
 			return e, badRequest(fmt.Sprintf("entry %d has %q twice", index, name))
@@ -123,11 +126,13 @@ func (w *walker) entry(index int) (e entry, f *failure) {
 		case fieldRoom:
 			e.room = value
 		case fieldData:
-			e.data = value
+			e.data, e.text = value, true
 		case fieldBase64:
 			e.base64 = value
 		case fieldExclude:
 			e.exclude = value
+		case fieldKey:
+			e.key = value
 		}
 	}
 	return e, nil
