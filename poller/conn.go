@@ -129,24 +129,9 @@ func (l *Loop) Live(s Slot) bool { return l.recs.At(s).state == open }
 // Choked says whether s was just refused a write, and its Full is still to come.
 func (l *Loop) Choked(s Slot) bool { return l.recs.At(s).state == choked }
 
-// Addr asks the kernel for the peer's address: an idle connection keeps none.
-func (l *Loop) Addr(s Slot) netip.AddrPort { return l.address(unix.Getpeername(int(s))) }
-
-// LocalAddr is the address that the peer connected to.
-func (l *Loop) LocalAddr(s Slot) netip.AddrPort { return l.address(unix.Getsockname(int(s))) }
-
-func (l *Loop) address(sa unix.Sockaddr, err error) netip.AddrPort {
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	switch a := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
-	}
-	return netip.AddrPort{}
-}
+// Addr asks the kernel for the peer's address: an idle connection keeps none. It is
+// not valid where the kernel has forgotten it, since the peer reset the connection.
+func (l *Loop) Addr(s Slot) netip.AddrPort { return peer(s) }
 
 // Throttle, within the Data of s, makes its writes pay for themselves: s is not
 // read again until all that waits for it has gone out, and for that nothing that

@@ -155,7 +155,7 @@ func (g *Group) listen(addr string) error {
 			return fail(e)
 		}
 		if bound == nil { // the first may have been given any port: the others share it
-			bound = net.TCPAddrFromAddrPort(l.LocalAddr(Slot(fd)))
+			bound = net.TCPAddrFromAddrPort(ownAddress(Slot(fd)))
 			port = strconv.Itoa(bound.(*net.TCPAddr).Port)
 		}
 	}

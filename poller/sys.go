@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -34,6 +35,31 @@ func accept(fd Slot) (Slot, unix.Errno) {
 func closeFD(fd Slot) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 func shutWrite(fd Slot) { _, _, _ = unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0) }
+
+// peer gives the address of the other side; not valid where there is none.
+func peer(fd Slot) netip.AddrPort { return address(unix.SYS_GETPEERNAME, fd) }
+
+// ownAddress gives the address of our side.
+func ownAddress(fd Slot) netip.AddrPort { return address(unix.SYS_GETSOCKNAME, fd) }
+
+func address(call uintptr, fd Slot) netip.AddrPort {
+	var sa unix.RawSockaddrInet6
+	size := uint32(unsafe.Sizeof(sa))
+	_, _, e := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)))
+	if e != 0 {
+		return netip.AddrPort{}
+	}
+	order := (*[2]byte)(unsafe.Pointer(&sa.Port)) // the network's
+	port := uint16(order[0])<<8 | uint16(order[1])
+	switch sa.Family {
+	case unix.AF_INET:
+		v4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(&sa))
+		return netip.AddrPortFrom(netip.AddrFrom4(v4.Addr), port)
+	case unix.AF_INET6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), port)
+	}
+	return netip.AddrPort{}
+}
 
 // An epoll is an epoll set with its list of events.
 type epoll struct {
