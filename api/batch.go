@@ -4,29 +4,16 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/roostws/roost/edge"
 )
 
-// An entry is one message of a batch, as it was asked for.
-type entry struct {
-	room    []byte // valid as long as the body, as all others here
-	data    []byte // text; nil where there was none
-	base64  []byte // nil where there was none
-	exclude []byte
-	key     []byte
-	text    bool  // data was a JSON string
-	fields  field // which there are
-}
-
 // A batch is what answering one takes besides the body. Pooled.
 type batch struct {
+	reader  entryReader
 	entries []entry
 	binary  []byte // of the entry under way, decoded
 	out     []byte
@@ -39,6 +26,7 @@ var batches = sync.Pool{New: func() any { return new(batch) }}
 func (b *batch) give() {
 	clear(b.entries)
 	b.entries = b.entries[:0]
+	b.reader.release()
 	if cap(b.binary) > maxKeptBuffer {
 		b.binary = nil
 	}
@@ -65,7 +53,7 @@ func (s *service) batch(w http.ResponseWriter, q *http.Request) {
 	defer body.release()
 	b := batches.Get().(*batch)
 	defer b.give()
-	if b.entries, f = parseEntries(body.bytes, b.entries[:0]); f != nil {
+	if b.entries, f = b.reader.read(body.bytes, b.entries[:0]); f != nil {
 		fail(w, f)
 		return
 	}
@@ -150,40 +138,4 @@ func (s *service) publishEntry(b *batch, i int, room string) (edge.Position, *fa
 		return at, s.refused(err, room)
 	}
 	return at, nil
-}
-
-// parseEntries reads the entries of a batch and appends them to dst. They point
-// into b, which is changed.
-func parseEntries(b []byte, dst []entry) ([]entry, *failure) {
-	if !utf8.Valid(b) {
-		return dst, badRequest("the body is not UTF-8")
-	}
-	if !json.Valid(b) {
-		return dst, badRequest("the body is not JSON: " + syntax(b))
-	}
-	w := walker{b: b}
-	if w.peek() != '[' {
-		return dst, badRequest(fmt.Sprintf(`the body is %s: an array of {"room","data"} would be right`, w.kind()))
-	}
-	for more := w.enter(); more; more = w.next() {
-		if len(dst) == maxBatchItems {
-			return dst, &failure{status: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("the array has too many entries: at most %d would be right", maxBatchItems)}
-		}
-		e, f := w.entry(len(dst))
-		if f != nil {
-			return dst, f
-		}
-		dst = append(dst, e)
-	}
-	return dst, nil
-}
-
-// syntax says where b, which is no JSON, goes wrong.
-func syntax(b []byte) string {
-	var raw json.RawMessage
-	err := json.Unmarshal(b, &raw)
-	if at, ok := err.(*json.SyntaxError); ok {
-		return fmt.Sprintf("%v, at byte %d", at, at.Offset)
-	}
-	return fmt.Sprint(err)
 }

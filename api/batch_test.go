@@ -16,18 +16,20 @@ func TestBatch_EachEntryInOrder(t *testing.T) {
 	r := ask(t, "POST", s.URL+"/v1/publish", ` [
 		{"room":"a","data":"text \"quoted\" \u00e9 \ud83d\ude00\n"},
 		{"data":{"x": [1, 2, {"y":"}]"}]},"room":"a"},
+		{"data":{"x":1,"x":"\ud800"},"room":"a"},
 		{"room":"b","data":null} , {"room":"b","data":12.5},{"room":"b","data":true},
 		{"room":"b","data":""},
 		{"room":"c","base64":"AP/+"},
 		{"room":"d","data":"x","exclude":"conn7"},
 		{"ro\u006fm":"\u0064","data":[ ]}
 	] `)
-	r.wantOK(t, `[{"room":"a","offset":1,"epoch":"e1"},{"room":"a","offset":2,"epoch":"e1"},`+
+	r.wantOK(t, `[{"room":"a","offset":1,"epoch":"e1"},{"room":"a","offset":2,"epoch":"e1"},{"room":"a","offset":3,"epoch":"e1"},`+
 		`{"room":"b","offset":1,"epoch":"e1"},{"room":"b","offset":2,"epoch":"e1"},{"room":"b","offset":3,"epoch":"e1"},{"room":"b","offset":4,"epoch":"e1"},`+
 		`{"room":"c","offset":1,"epoch":"e1"},{"room":"d","offset":1,"epoch":"e1"},{"room":"d","offset":2,"epoch":"e1"}]`+"\n")
 	rec.want(t,
 		message{room: "a", data: "text \"quoted\" é 😀\n", text: true},
 		message{room: "a", data: `{"x": [1, 2, {"y":"}]"}]}`},
+		message{room: "a", data: `{"x":1,"x":"\ud800"}`},
 		message{room: "b", data: "null"}, message{room: "b", data: "12.5"}, message{room: "b", data: "true"}, message{room: "b", data: "", text: true},
 		message{room: "c", data: "\x00\xff\xfe", binary: true},
 		message{room: "d", data: "x", exclude: 7, text: true},
@@ -90,9 +92,14 @@ func TestBatch_Malformed_PublishesNothing(t *testing.T) {
 	}{
 		{"nothing", "", 400, "bad_request", "not JSON"},
 		{"cut short", "[" + good, 400, "bad_request", "at byte"},
-		{"more behind", "[" + good + "] x", 400, "bad_request", "at byte 25"},
+		{"more behind", "[" + good + "] x", 400, "bad_request", "at byte 24"},
 		{"an object", good, 400, "bad_request", "is an object: an array"},
 		{"a string", `"r"`, 400, "bad_request", "is a string"},
+		{"a string and more", `"r" x`, 400, "bad_request", "not JSON"},
+		{"no comma", "[" + good + good + "]", 400, "bad_request", "at byte 22"},
+		{"the wrong bracket", `[{"room":"r"]`, 400, "bad_request", "not JSON"},
+		{"a name without a value", `[{"room"}]`, 400, "bad_request", "not JSON"},
+		{"a name that is a number", `[{1:2}]`, 400, "bad_request", "not JSON"},
 		{"an entry is a number", "[" + good + ",1]", 400, "bad_request", "entry 1 is a number"},
 		{"an entry is null", "[null]", 400, "bad_request", "entry 0 is null"},
 		{"unknown field", "[" + good + `,{"room":"r","data":1,"keys":"k"}]`, 400, "bad_request", `entry 1 has an unknown field "keys"`},

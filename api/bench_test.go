@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/roostws/roost/edge"
 )
@@ -98,4 +100,55 @@ func BenchmarkHTTP_Publish(b *testing.B) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		r.Body.Close()
 	}
+}
+
+// quotes is a batch of n quotes, as a feed publishes them, the last one text.
+func quotes(n int) string {
+	return "[" + strings.Repeat(`{"room":"ticker.NORD","data":{"symbol":"NORD","price":248.53,"open":248.5,"change":0.11,"percent":0.04,"time":1767225600123,"number":17}},`, n-1) + `{"room":"r","data":"x\n"}]`
+}
+
+func BenchmarkEntryReader(b *testing.B) {
+	in := []byte(quotes(100))
+	body := make([]byte, len(in))
+	var entries []entry
+	var r entryReader
+	b.SetBytes(int64(len(in)))
+	b.ReportAllocs()
+	for b.Loop() {
+		copy(body, in)
+		var f *failure
+		if entries, f = r.read(body, entries[:0]); f != nil {
+			b.Fatal(f.message)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/entry")
+}
+
+// BenchmarkServer_Batch is the whole way of batches of 100 from one client to a
+// server with a room that nobody is in. CPU is that of both ends.
+func BenchmarkServer_Batch(b *testing.B) {
+	_, s, _ := start(b, edge.Config{}, Config{})
+	body := quotes(100)
+	client := s.Client()
+	before := cpu(b)
+	for b.Loop() {
+		r, err := client.Post(s.URL+"/v1/publish", "application/json", strings.NewReader(body))
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		r.Body.Close()
+	}
+	messages := 100 * float64(b.N)
+	b.ReportMetric(messages/b.Elapsed().Seconds(), "messages/s")
+	b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/messages, "cpu-ns/message")
+}
+
+// cpu is the user and system time of the process.
+func cpu(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

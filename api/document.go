@@ -1,14 +1,12 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/roostws/roost/edge"
 )
@@ -105,16 +103,11 @@ func (s *service) jsonBody(q *http.Request) (body, *failure) {
 	if f != nil {
 		return b, f
 	}
-	switch {
-	case !utf8.Valid(b.bytes):
-		f = badRequest("the body is not UTF-8")
-	case !json.Valid(b.bytes):
-		f = badRequest("the body is not JSON: " + syntax(b.bytes))
-	default:
-		return b, nil
+	if f := checkJSON(b.bytes); f != nil {
+		b.release()
+		return body{}, f
 	}
-	b.release()
-	return body{}, f
+	return b, nil
 }
 
 // baseVersion reads which version a patch was made on: from the query, or from the

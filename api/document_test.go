@@ -31,7 +31,7 @@ func TestDocument_Put(t *testing.T) {
 	}
 	ask(t, "PUT", at, "null")
 	rec.wantCalls(t, `SetDocument doc.1  {"a":1} `, `SetDocument doc.1 null`)
-	for body, message := range map[string]string{"": "not JSON", "{": "not JSON", "{} x": "at byte 4", "\"\xff\"": "not UTF-8"} {
+	for body, message := range map[string]string{"": "not JSON", "{": "not JSON", "{} x": "at byte 3", "{} {}": "more than one value", "\"\xff\"": "invalid UTF-8", `{"a":1,"a":2}`: "twice"} {
 		ask(t, "PUT", at, body).wantError(t, 400, "bad_request", message)
 	}
 	ask(t, "PUT", at, `"`+strings.Repeat("x", 999)+`"`).wantError(t, 413, "too_large", "1000")

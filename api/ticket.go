@@ -132,12 +132,9 @@ func badField(name, problem string) *failure {
 // badOrder is the failure for a body that is no ticketOrder.
 func badOrder(err error) *failure {
 	var wrong *json.SemanticError
-	var broken *jsontext.SyntacticError
 	switch {
-	case errors.As(err, &broken):
-		return badRequest(fmt.Sprintf("the body is not JSON: %s at %q, byte %d", shorten(broken.Err.Error()), shorten(string(broken.JSONPointer)), broken.ByteOffset))
 	case !errors.As(err, &wrong):
-		return badRequest("the body is not JSON: " + shorten(err.Error()))
+		return malformed(err)
 	case wrong.JSONPointer == "":
 		return badRequest(fmt.Sprintf(`the body is %s: an object such as {"sub":"alice"} would be right`, kindName(wrong.JSONKind)))
 	}
@@ -146,21 +143,4 @@ func badOrder(err error) *failure {
 		break
 	}
 	return badField(name, fmt.Sprintf("has the wrong type at %s", shorten(string(wrong.JSONPointer))))
-}
-
-// kindName names the kind of a value.
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case jsontext.KindBeginObject:
-		return "an object"
-	case jsontext.KindBeginArray:
-		return "an array"
-	case jsontext.KindString:
-		return "a string"
-	case jsontext.KindTrue, jsontext.KindFalse:
-		return "a boolean"
-	case jsontext.KindNull:
-		return "null"
-	}
-	return "a number"
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -109,12 +111,8 @@ func (e *engine) input(i int, b []byte) {
 			return
 		}
 		b = rest
-		c.state = open
-		e.opening--
-		e.live++
-		e.upgraded++
 		try := c.try
-		e.load.opened(i)
+		e.begun(i)
 		if c.try != try || c.state == free {
 			return
 		}
@@ -134,6 +132,37 @@ func (e *engine) input(i int, b []byte) {
 		if try := c.try; !e.frame(i, f) || c.try != try || c.state == free {
 			return
 		}
+	}
+}
+
+// begun is for i that was upgraded.
+func (e *engine) begun(i int) {
+	e.conns[i].state, e.conns[i].since = readying, e.clock
+	for _, text := range e.o.First {
+		text = strings.ReplaceAll(text, "{i}", strconv.Itoa(i))
+		e.scratch = appendMasked(e.scratch[:0], protocol.OpText, []byte(text))
+		e.send(i, e.scratch)
+	}
+	if e.o.Ready == "" {
+		e.ready(i)
+	}
+}
+
+// ready is for i that takes part from now on.
+func (e *engine) ready(i int) {
+	e.conns[i].state = open
+	e.opening--
+	e.live++
+	e.upgraded++
+	e.load.opened(i)
+}
+
+// message handles a whole message.
+func (e *engine) message(i int, payload []byte) {
+	if e.conns[i].state != readying {
+		e.load.message(i, payload)
+	} else if bytes.Contains(payload, []byte(e.o.Ready)) {
+		e.ready(i)
 	}
 }
 
@@ -163,7 +192,7 @@ func (e *engine) frame(i int, f frame) bool {
 		e.drop(i, closeWords(f.payload))
 		return false
 	}
-	if c.state != open {
+	if c.state != open && c.state != readying {
 		return true
 	}
 	parts, begun := e.parts[int32(i)]
@@ -172,7 +201,7 @@ func (e *engine) frame(i int, f frame) bool {
 		e.drop(i, "the server sent fragments out of order")
 		return false
 	case f.fin && !begun:
-		e.load.message(i, f.payload)
+		e.message(i, f.payload)
 		return true
 	case len(parts)+len(f.payload) > maxFrame:
 		e.drop(i, errTooLong.Error())
@@ -184,7 +213,7 @@ func (e *engine) frame(i int, f frame) bool {
 		return true
 	}
 	delete(e.parts, int32(i))
-	e.load.message(i, parts)
+	e.message(i, parts)
 	return true
 }
 
@@ -239,7 +268,7 @@ func (e *engine) hangUp(i int) {
 // drop is for a server that ended i, or broke the rules, whatever state i is in.
 func (e *engine) drop(i int, why string) {
 	switch e.conns[i].state {
-	case connecting, upgrading:
+	case connecting, upgrading, readying:
 		e.fail(i, fmt.Errorf("upgrade: %s", why))
 		return
 	case open:

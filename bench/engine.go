@@ -17,6 +17,7 @@ const (
 	free       state = iota
 	connecting       // TCP's handshake is under way
 	upgrading        // the request is sent
+	readying         // upgraded; what says that it is ready has not come
 	open             // upgraded
 	closing          // our close frame is sent
 )
@@ -230,6 +231,10 @@ func (e *engine) sweep() {
 		case upgrading:
 			if age > e.o.Timeout {
 				e.fail(i, errors.New("upgrade: no answer in "+e.o.Timeout.String()))
+			}
+		case readying:
+			if age > e.o.Timeout {
+				e.fail(i, errors.New("ready: no such message in "+e.o.Timeout.String()))
 			}
 		case closing:
 			if age > closeWait {

@@ -35,6 +35,10 @@ type Options struct {
 	Publish string           // fanout: "POST http://HOST/PATH" sends each as a request's body; "": as a message on one more connection to URL
 	Header  func(int) string // lines for the i-th upgrade request, each ended by CRLF; called once for each i from 0, from Run's goroutine
 
+	// What a protocol asks for before that.
+	First []string // text messages to send after the upgrade; {i} is the connection's number
+	Ready string   // a connection is up when a message holds this; "": with its upgrade
+
 	// The way there.
 	Warmup  time.Duration // 500ms; traffic that is not measured, before (echo, churn)
 	Opening int           // 128; upgrades under way at a time while opening. Fewer where a server's backlog is short.

@@ -76,6 +76,11 @@ func parse(args []string, stderr io.Writer) (o bench.Options, err error) {
 	f.IntVar(&o.Pid, "pid", 0, "the server's process, whose CPU and memory to measure")
 	f.StringVar(&o.Free, "free", "", "idle: a `URL` to POST to, which makes the server give memory back")
 	f.BoolVar(&o.GC, "gc", false, "idle: measure what that POST costs with no connection and with all")
+	f.Func("first", "a text `message` to send after the upgrade; {i} is the connection's number; repeatable", func(text string) error {
+		o.First = append(o.First, text)
+		return nil
+	})
+	f.StringVar(&o.Ready, "ready", "", "a connection is up when a message holds this `text`; else with its upgrade")
 	header := f.String("header", "", "lines for each upgrade, `'K: V'`, apart by \\n; {i} is its number")
 	secret := f.String("jwt-secret", "", "give each upgrade an HS256 token of its own, its sub user-0, user-1, …")
 	room := f.String("jwt-room", "*", "the pattern of rooms in those tokens")

@@ -3,17 +3,18 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"math/bits"
 	"strings"
 	"testing"
 	"unicode/utf8"
 )
 
-// FuzzParseEntries holds the walker against encoding/json: what one takes the
+// FuzzEntryReader holds the reader against encoding/json: what one takes the
 // other takes, with the same values.
-func FuzzParseEntries(f *testing.F) {
+func FuzzEntryReader(f *testing.F) {
 	for _, seed := range []string{
 		`[]`, ` [ { "room" : "r" , "data" : { "a" : [ 1 , "]}\"" ] } } ] `, `[{"room":"\ud83d\ude00\\\/","data":-1.5e3}]`,
-		`[{"room":"r","base64":"AA=="},{"room":"r","data":"x","exclude":"c"}]`, `[{"data":null}]`, `[{"data":[]},{}]`, `[{"data":"\ud800"}]`,
+		`[{"room":"r","base64":"AA=="},{"room":"r","data":"x","exclude":"c","key":"k"}]`, `[{"data":null}]`, `[{"data":[]},{}]`, `[{"data":"\ud800"}]`,
 		`[{"data":true}]`, `[1]`, `{}`, `[{"x":1}]`, `[{"data":1,"data":2}]`, `[[`, "[{\"data\":\"\xff\"}]", `[{"data":{"x":"\\"}}]`,
 	} {
 		f.Add([]byte(seed))
@@ -21,7 +22,7 @@ func FuzzParseEntries(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var want []map[string]json.RawMessage
 		plain := utf8.Valid(b) && json.Unmarshal(b, &want) == nil && bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte("["))
-		got, fail := parseEntries(bytes.Clone(b), nil)
+		got, fail := new(entryReader).read(bytes.Clone(b), nil)
 		if fail == nil && !plain {
 			t.Fatalf("%q is taken", b)
 		}
@@ -38,7 +39,7 @@ func FuzzParseEntries(f *testing.F) {
 			n := 0
 			for name, raw := range want[i] {
 				n++
-				value := map[string][]byte{"room": e.room, "data": e.data, "base64": e.base64, "exclude": e.exclude}[name]
+				value := map[string][]byte{"room": e.room, "data": e.data, "base64": e.base64, "exclude": e.exclude, "key": e.key}[name]
 				if e.fields&fieldOf([]byte(name)) == 0 {
 					t.Fatalf("%q: entry %d lacks %q", b, i, name)
 				}
@@ -52,27 +53,23 @@ func FuzzParseEntries(f *testing.F) {
 					t.Fatalf("%q: entry %d has %q as %q, want %q", b, i, value, name, text)
 				}
 			}
-			if all := e.fields; n != int(all&1+all>>1&1+all>>2&1+all>>3&1) {
+			if all := e.fields; n != bits.OnesCount8(uint8(all)) {
 				t.Fatalf("%q: entry %d has fields %b, want %d", b, i, all, n)
 			}
 		}
 	})
 }
 
-func TestWalker_AllocatesNothing(t *testing.T) {
+func TestEntryReader_AllocatesNothing(t *testing.T) {
 	in := []byte("[" + strings.Repeat(`{"room":"ticker.NORD","data":{"symbol":"NORD","price":12.5}},`, 99) + `{"room":"r","data":"a\nb"}]`)
 	entries := make([]entry, 0, 100)
 	b := make([]byte, len(in))
+	var r entryReader
 	if n := testing.AllocsPerRun(100, func() {
 		copy(b, in)
-		w := walker{b: b}
-		entries = entries[:0]
-		for more := w.enter(); more; more = w.next() {
-			e, f := w.entry(len(entries))
-			if f != nil {
-				t.Fatal(f.message)
-			}
-			entries = append(entries, e)
+		var f *failure
+		if entries, f = r.read(b, entries[:0]); f != nil {
+			t.Fatal(f.message)
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
