@@ -18,6 +18,9 @@ type Config struct {
 	Debug      bool   // serve /debug: for one who looks for a leak or a hot spot
 	Version    string // shown by /v1/stats, /page.json and roost_build_info
 
+	// What else has metrics.
+	Webhooks Webhooks // nil: none
+
 	// Who is let in.
 	Secret string // what Authorization: Bearer must bring; empty: nobody is asked
 

@@ -150,6 +150,9 @@ func newRegistry(s *service) *prometheus.Registry {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	if s.cfg.Webhooks != nil {
+		r.MustRegister(hookCollector{s.cfg.Webhooks})
+	}
 	return r
 }
 

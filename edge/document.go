@@ -117,6 +117,9 @@ func (s *Server) change(room string, base uint64, doc, patch, from []byte, exclu
 	if !s.running.Load() {
 		return 0, ErrClosed
 	}
+	if s.publishBytes.Load() > s.cfg.PublishMemory {
+		return 0, ErrOverloaded
+	}
 	present, version, ok, err := s.broker.Change(room, s.now(), base, doc, func(version uint64) {
 		b := native.AppendRoom(native.Begin(nil, "patch", nil), room)
 		b = native.AppendUint(b, "version", version)

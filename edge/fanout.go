@@ -62,7 +62,7 @@ type skip struct {
 
 // publication adds a message to its room's feed, in each form that somebody gets.
 func (l *loop) publication(p *publication) {
-	l.srv.publishBytes.Add(-cost(p.raw))
+	l.srv.publishBytes.Add(-p.cost())
 	if p.raw == nil {
 		l.feed(l.shards[formNative].Find(p.seat), p, p.native)
 		return

@@ -39,6 +39,13 @@ func (j *judge) Event(e *Event) {
 	j.mu.Unlock()
 }
 
+// last is the question that was asked last.
+func (j *judge) last() *Question {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.asked[len(j.asked)-1]
+}
+
 // words gives the events since the last call: what, user, room, reason.
 func (j *judge) words() (list []string) {
 	j.mu.Lock()
@@ -114,7 +121,7 @@ func TestServer_Decider_Connect(t *testing.T) {
 	c.join("a.x")
 	c.say(`{"type":"join","id":1,"room":"b"}`)
 	c.hearsError(native.Forbidden, "")
-	q := j.asked[len(j.asked)-1]
+	q := j.last()
 	if q.What != WhatConnect || q.Path != "/ws" || q.Query != "x=1" || q.Origin == "" || q.UserAgent != "test/1" || !q.Remote.IsValid() || q.Host == "" {
 		t.Errorf("asked %+v", q)
 	}
@@ -131,7 +138,7 @@ func TestServer_Decider_Connect(t *testing.T) {
 		t.Errorf("a raw stream of another's room: %v, %v", resp, err)
 	}
 	say(t, f.dial("/rooms/a.x?token=sesame"), "hello")
-	c.hears(fmt.Sprintf(`{"type":"message","room":"a.x","offset":1,"data":"hello","from":{"user":"a","conn":%q,"info":{"n":1}}}`, j.asked[len(j.asked)-1].Conn))
+	c.hears(fmt.Sprintf(`{"type":"message","room":"a.x","offset":1,"data":"hello","from":{"user":"a","conn":%q,"info":{"n":1}}}`, j.last().Conn))
 	counts := fmt.Sprint(f.Stats().Asked)
 	if counts != "[{allowed 6} {denied 2} {failed 2}]" {
 		t.Errorf("asked %s", counts)

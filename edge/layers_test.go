@@ -18,7 +18,7 @@ var layers = map[string][]string{
 	"broker":    nil,
 	"native":    nil,
 	"edge":      {"auth", "broker", "native", "poller", "protocol", "rooms"},
-	"api":       {"auth", "broker", "edge", "native", "poller", "protocol", "rooms"},
+	"api":       {"auth", "broker", "edge", "native", "poller", "protocol", "rooms", "webhook"},
 	"webhook":   {"auth", "broker", "edge", "native", "poller", "protocol", "rooms"},
 	"bench":     {"poller", "protocol"},
 	"cmd/roost": {"api", "auth", "bench", "broker", "edge", "native", "poller", "protocol", "rooms", "webhook"},

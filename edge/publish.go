@@ -113,6 +113,14 @@ func (p *publication) Size() int {
 // publicationBytes is what a publication takes besides its strings.
 const publicationBytes = 200
 
+// cost is what it counts for until a loop takes it.
+func (p *publication) cost() int64 {
+	if p.raw == nil {
+		return cost(p.native)
+	}
+	return cost(p.raw)
+}
+
 // cost is what a frame counts for while a loop has it.
 func cost(frame []byte) int64 { return int64(len(frame) + postCost) }
 
@@ -217,10 +225,9 @@ func (p *publication) post() {
 	p.seq = p.srv.sequence.Add(1) // before the Directory is asked: see loop.join
 	for set := p.srv.directory.Loops(p.room); set != 0; set &= set - 1 {
 		l := p.srv.loops[lowest(set)]
-		p.srv.publishBytes.Add(cost(p.raw))
-		if l.Loop.Post(poller.Post{Op: opPublish, Arg: p}) != nil {
-			p.srv.publishBytes.Add(-cost(p.raw))
-			l.dropped[dropOverload].Add(1)
+		p.srv.publishBytes.Add(p.cost())
+		if l.Loop.PostAll(poller.Post{Op: opPublish, Arg: p}) != nil { // PublishMemory is the bound
+			p.srv.publishBytes.Add(-p.cost()) // the loop has ended, and so have its members
 		}
 	}
 }

@@ -34,15 +34,15 @@ type inbox struct {
 	at   int    // the next of work
 }
 
-// put adds p and rings the bell where the loop sleeps. It allocates only while
+// put adds p, where it is not bounded past the limit, too, and rings the bell where the loop sleeps. It allocates only while
 // the queue grows to its working size.
-func (q *inbox) put(p Post) error {
+func (q *inbox) put(p Post, bounded bool) error {
 	q.mu.Lock()
 	switch {
 	case q.closed:
 		q.mu.Unlock()
 		return ErrClosed
-	case len(q.queue) >= q.limit:
+	case bounded && len(q.queue) >= q.limit:
 		q.mu.Unlock()
 		return ErrBusy
 	}

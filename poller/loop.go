@@ -109,7 +109,11 @@ func (l *Loop) Index() int { return int(l.index) }
 // Post hands p to the loop's Worker. It may be called from any goroutine; posts
 // of one goroutine are handled in their order. ErrBusy: more than MaxPosts
 // wait. ErrClosed: the loop has ended.
-func (l *Loop) Post(p Post) error { return l.inbox.put(p) }
+func (l *Loop) Post(p Post) error { return l.inbox.put(p, true) }
+
+// PostAll is Post without MaxPosts: for what the caller bounds itself and must not
+// lose.
+func (l *Loop) PostAll(p Post) error { return l.inbox.put(p, false) }
 
 // run serves until the group stops.
 func (l *Loop) run() error {

@@ -71,6 +71,9 @@ func newNode(c *Config, cfg edge.Config, hooks *webhookSettings, log *slog.Logge
 		}
 		apiConfig.DevToken = n.dev.token
 	}
+	if n.hooks != nil {
+		apiConfig.Webhooks = n.hooks
+	}
 	handler, err := api.New(apiConfig, n.server)
 	if err != nil {
 		return fail(err)
