@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,7 +28,7 @@ func (s *service) document(w http.ResponseWriter, q *http.Request) {
 	}
 	w.Header()["Etag"] = []string{etag(d.Version)}
 	line := appendVersion(nil, room, d.Version)
-	send(w, append(appendDocument(append(line, `,"document":`...), d), '}', '\n'))
+	send(w, append(append(append(line, `,"document":`...), d.Data...), '}', '\n'))
 }
 
 // setDocument replaces a room's document, whatever its version.
@@ -47,7 +48,7 @@ func (s *service) setDocument(w http.ResponseWriter, q *http.Request) {
 	}
 	defer b.release()
 	room := q.PathValue("room")
-	version, err := s.edge.SetDocument(room, b.bytes)
+	version, err := s.edge.SetDocument(room, bytes.Clone(b.bytes))
 	s.changed(w, room, version, err)
 }
 
@@ -136,12 +137,4 @@ func etag(version uint64) string { return `"` + strconv.FormatUint(version, 10) 
 func appendVersion(b []byte, room string, version uint64) []byte {
 	b = appendString(append(b, `{"room":`...), room)
 	return strconv.AppendUint(append(b, `,"version":`...), version, 10)
-}
-
-// appendDocument appends a document as it is, or null where none was set yet.
-func appendDocument(b []byte, d edge.Document) []byte {
-	if len(d.Data) == 0 {
-		return append(b, "null"...)
-	}
-	return append(b, d.Data...)
 }

@@ -9,14 +9,14 @@ import (
 )
 
 func TestDocument_Get(t *testing.T) {
-	rec := &recorder{known: known{documents: map[string]edge.Document{"doc.1": {Version: 7, Data: []byte(`{"title": "<x>"}`)}, "doc.2": {}}}}
+	rec := &recorder{known: known{documents: map[string]edge.Document{"doc.1": {Version: 7, Data: []byte(`{"title": "<x>"}`)}, "doc.2": {Data: []byte("{}")}}}}
 	s := serve(t, Config{}, rec)
 	r := ask(t, "GET", s.URL+"/v1/rooms/doc.1/document", "")
 	r.wantOK(t, `{"room":"doc.1","version":7,"document":{"title": "<x>"}}`+"\n")
 	if got := r.Header.Get("Etag"); got != `"7"` {
 		t.Errorf("ETag %s", got)
 	}
-	ask(t, "GET", s.URL+"/v1/rooms/doc.2/document", "").wantOK(t, `{"room":"doc.2","version":0,"document":null}`+"\n")
+	ask(t, "GET", s.URL+"/v1/rooms/doc.2/document", "").wantOK(t, `{"room":"doc.2","version":0,"document":{}}`+"\n")
 	ask(t, "GET", s.URL+"/v1/rooms/r/document", "").wantError(t, 404, "not_found", `"r" holds no document`)
 }
 

@@ -42,7 +42,8 @@ type Rooms interface {
 	History(room string, since uint64, limit int) (edge.HistoryPage, error)
 }
 
-// Documents are the documents of rooms. Data and patches are not kept.
+// Documents are the documents of rooms. Data is the Edge's from then on and may be kept;
+// a patch is not kept.
 type Documents interface {
 	Document(room string) (edge.Document, error)
 	SetDocument(room string, data []byte) (version uint64, err error)

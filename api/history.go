@@ -52,7 +52,7 @@ func appendMessage(b []byte, m *edge.HistoryMessage) []byte {
 	case m.Binary:
 		b = append(b, `,"base64":"`...)
 		b = append(base64.StdEncoding.AppendEncode(b, m.Data), '"')
-	case json.Valid(m.Data):
+	case !m.String && json.Valid(m.Data):
 		b = append(append(b, `,"data":`...), m.Data...)
 	default:
 		b = appendString(append(b, `,"data":`...), string(m.Data))

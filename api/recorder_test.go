@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -182,6 +183,7 @@ func (r *recorder) PatchDocument(room string, base uint64, patch []byte) (uint64
 		return 0, err
 	}
 	if d := r.known.documents[room]; d.Version != base {
+		d.Data = []byte(cmp.Or(string(d.Data), "{}")) // as the server has it
 		return 0, fmt.Errorf("patch: %w", &edge.ConflictError{Document: d})
 	}
 	return base + 1, nil

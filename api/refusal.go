@@ -71,7 +71,7 @@ func (s *service) badCursor(err error, of, after string) *failure {
 // conflicting tells the document that is there.
 func conflicting(e *edge.ConflictError) *failure {
 	more := strconv.AppendUint([]byte(`,"version":`), e.Document.Version, 10)
-	more = appendDocument(append(more, `,"document":`...), e.Document)
+	more = append(append(more, `,"document":`...), e.Document.Data...)
 	return &failure{status: http.StatusConflict, message: "the document has another version: a patch of the one that stands here would be right", more: more}
 }
 

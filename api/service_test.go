@@ -81,9 +81,16 @@ func TestService_WrongMethod(t *testing.T) {
 	}
 }
 
+// HEAD is served wherever GET is, without a body.
 func TestService_Head(t *testing.T) {
-	s := serve(t, Config{}, &recorder{})
-	for _, path := range []string{"/", "/healthz", "/readyz", "/v1/stats", "/metrics", "/page.json"} {
+	s := serve(t, Config{Debug: true}, sampleWorld())
+	paths := []string{"/"}
+	for _, u := range operationsUnderTest {
+		if strings.HasPrefix(u.operation, "GET ") && u.status == 200 {
+			paths = append(paths, u.at)
+		}
+	}
+	for _, path := range paths {
 		if r := ask(t, "HEAD", s.URL+path, ""); r.StatusCode != 200 || r.body != "" {
 			t.Errorf("HEAD %s: %d %q", path, r.StatusCode, r.body)
 		}
