@@ -49,9 +49,10 @@ type feed struct {
 
 // A mark is the end of one message.
 type mark struct {
-	end  uint32
-	cost uint32 // what it counts for in Server.publishBytes
-	at   int64  // when it was published
+	end    uint32
+	cost   uint32 // what it counts for in Server.publishBytes
+	at     int64  // when it was published
+	offset uint64 // 0: it is no message, and is never dropped
 }
 
 // A skip is a message that one member does not get.
@@ -66,6 +67,9 @@ func (l *loop) publication(p *publication) {
 	if p.raw == nil {
 		l.feed(l.shards[formNative].Find(p.seat), p, p.native)
 		return
+	}
+	if len(l.latest) > 0 {
+		l.latest[p.room].put(p)
 	}
 	l.feed(l.shards[formRaw].Find(p.room), p, p.raw)
 	if r := l.shards[formNative].Find(p.room); r != nil {
@@ -85,7 +89,7 @@ func (l *loop) feed(r *rooms.Room[backlog], p *publication, frame []byte) {
 	from := r.Data.end
 	f.log = append(f.log, frame...)
 	r.Data.end += uint32(len(frame))
-	f.marks = append(f.marks, mark{end: r.Data.end, cost: uint32(cost(frame)), at: p.at})
+	f.marks = append(f.marks, mark{end: r.Data.end, cost: uint32(cost(frame)), at: p.at, offset: p.offset})
 	l.srv.publishBytes.Add(cost(frame))
 	if p.exclude != 0 {
 		if s, ok := l.Lookup(p.exclude); ok {
@@ -159,10 +163,19 @@ func (l *loop) sweep(f *feed, budget int) (writes int) {
 	return max(writes, 1)
 }
 
-// visit writes to a member what it lacks, around what is not for it, and says how
-// many messages that were.
+// visit writes to a member what it lacks, or what the room's policy leaves of that,
+// and says how many messages that were.
 func (l *loop) visit(f *feed, m *rooms.Member) (messages uint64) {
-	end, n := f.lacks(m.At)
+	first, n := f.lacks(m.At)
+	if f.room.Data.policy.Slow != SlowClose {
+		return l.visitSparing(f, m, first, n)
+	}
+	return l.writeTo(f, m, f.marks[first+n-1].end, n)
+}
+
+// writeTo writes to a member what it lacks up to the place end, which is n messages,
+// around what is not for it.
+func (l *loop) writeTo(f *feed, m *rooms.Member, end uint32, n int) (messages uint64) {
 	from := m.At
 	m.At = end
 	if end != f.room.Data.end {
@@ -206,10 +219,9 @@ func (l *loop) catchUp(ses *session) {
 	})
 }
 
-// lacks says up to where a visit writes to a member who stands at the place at,
-// and how many messages that are.
-func (f *feed) lacks(at uint32) (end uint32, messages int) {
-	first := 0
+// lacks says what a visit writes to a member who stands at the place at: how many
+// messages, and the index of the first.
+func (f *feed) lacks(at uint32) (first, messages int) {
 	if at != f.base { // most often a member lacks the whole log
 		low, high := 0, len(f.marks)
 		for low < high {
@@ -223,13 +235,13 @@ func (f *feed) lacks(at uint32) (end uint32, messages int) {
 	}
 	last := len(f.marks) - 1
 	if f.marks[last].end-at <= visitBytes {
-		return f.marks[last].end, last - first + 1
+		return first, last - first + 1
 	}
 	i := first
 	for i < last && f.marks[i+1].end-at <= visitBytes {
 		i++
 	}
-	return f.marks[i].end, i - first + 1
+	return first, i - first + 1
 }
 
 // turnAround begins the sweep anew from the first member. What was in the log

@@ -82,6 +82,9 @@ func (f *fixture) end() {
 				f.t.Errorf("%d seats left over", n)
 			}
 		}
+		if len(l.lags) != 0 || len(l.latest) != 0 {
+			f.t.Errorf("left over: %d who lag, %d rooms' latest", len(l.lags), len(l.latest))
+		}
 		if len(l.awaited) != 0 {
 			f.t.Errorf("joins left over: %v", l.awaited)
 		}

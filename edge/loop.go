@@ -24,7 +24,9 @@ type loop struct {
 
 	// Owned by the loop.
 	shards    [numForms]*rooms.Shard[backlog]
-	awaited   map[string]int // joins under way, by room: their members are in the Directory already
+	lags      map[lagKey]lag
+	latest    map[string]*latest // of rooms that conflate, by name
+	awaited   map[string]int     // joins under way, by room: their members are in the Directory already
 	strings   *arena
 	sides     []*side
 	freeSides []uint32
@@ -62,6 +64,8 @@ func newLoop(s *Server, pl *poller.Loop) (*loop, error) {
 		l.shards[i] = rooms.NewShard[backlog](l.moved)
 	}
 	l.awaited = make(map[string]int)
+	l.lags = make(map[lagKey]lag)
+	l.latest = make(map[string]*latest)
 	var err error
 	l.strings, err = newArena(poller.FileLimit())
 	return l, err
@@ -96,6 +100,7 @@ func (l *loop) Data(s poller.Slot, b []byte) {
 		}
 	}
 	if len(b) == 0 {
+		l.catchUpLag(s, ses)
 		l.goOn(s, ses)
 		return
 	}

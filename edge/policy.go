@@ -11,6 +11,7 @@ import (
 // match rules a room; a room without a match has the defaults.
 type RoomPolicy struct {
 	Match      string   // a pattern: * is any run of bytes
+	Slow       Slow     // what becomes of a member for whom more waits than may
 	Services   bool     // services alone publish; clients may not, whatever their claims say
 	History    *History // nil: DefaultHistory
 	Presence   bool     // who is here is kept, listed and told
@@ -18,6 +19,21 @@ type RoomPolicy struct {
 	Schema     *Schema  // of what clients publish; in a room with a document, of the document
 	MaxMembers int      // connections at once; 0: any number
 }
+
+// Slow says what becomes of a member who does not keep up: for whom more waits than
+// Config.Outbox allows.
+type Slow uint8
+
+const (
+	// SlowClose closes the connection with 4003. It may recover what it missed.
+	SlowClose Slow = iota
+	// SlowDrop keeps the newest messages from it until all that waits has gone out;
+	// a native member is told by a gap which those were.
+	SlowDrop
+	// SlowConflate does so, too, and then gives it the latest message of each key.
+	SlowConflate
+	numSlows
+)
 
 // A History says how much of a room is kept for those who come back.
 type History struct {
@@ -73,6 +89,8 @@ func (p *RoomPolicy) check(bad func(format string, args ...any)) {
 	switch {
 	case p.Match == "" || len(p.Match) > auth.MaxPattern:
 		bad("a pattern of %d bytes: 1 to %d would be right", len(p.Match), auth.MaxPattern)
+	case p.Slow >= numSlows:
+		bad("%q: Slow %d is not known: SlowClose, SlowDrop or SlowConflate would be right", p.Match, p.Slow)
 	case p.MaxMembers < 0:
 		bad("%q: MaxMembers %d is out of range: 0 or more would be right", p.Match, p.MaxMembers)
 	case p.History == nil:

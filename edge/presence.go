@@ -94,7 +94,7 @@ type place struct {
 	below      int // the members before this one are still to come; -1: all
 }
 
-func (p place) String() string { return fmt.Sprintf("%d.%d.%d", p.loop, p.form, p.below) }
+func (p place) String() string { return fmt.Sprintf("%d.%d.%d", p.loop, p.form, p.below+1) }
 
 func parsePlace(text string, loops int) (place, error) {
 	if text == "" {
@@ -115,7 +115,7 @@ func parsePlace(text string, loops int) (place, error) {
 	if n[0] >= loops || n[1] >= numForms {
 		return place{}, ErrNotFound
 	}
-	return place{n[0], n[1], n[2]}, nil
+	return place{n[0], n[1], n[2] - 1}, nil
 }
 
 // membersOf adds up to limit members to the list, and says where the next ones are.

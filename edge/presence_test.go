@@ -3,6 +3,7 @@ package edge
 import (
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"time"
 
@@ -113,6 +114,22 @@ func TestNative_Presence_Pages(t *testing.T) {
 		f.as(anyone(fmt.Sprintf("u%d", i))).join("p.x")
 	}
 	a := f.as(anyone("a"))
+	for _, limit := range []int{1, 2, 5, 7, 24, 25, 26} { // some end where a loop's members do
+		seen, after := map[string]bool{}, ""
+		for more := true; more; more = after != "" {
+			page, err := f.Presence(t.Context(), "p.x", after, limit)
+			if err != nil || len(page.Members) > limit {
+				t.Fatalf("by %d: %v, %v", limit, page, err)
+			}
+			for _, m := range page.Members {
+				seen[m.User] = true
+			}
+			after = page.Next
+		}
+		if len(seen) != 25 {
+			t.Errorf("by %d: %d users", limit, len(seen))
+		}
+	}
 	seen := map[string]bool{}
 	after, pages := "", 0
 	for {
@@ -164,26 +181,45 @@ func TestNative_Presence_Anonymous(t *testing.T) {
 	}
 }
 
+// In a room where everybody watches, 200 come and, two seconds later, go: how many
+// messages does that cost each member, and how long does a bystander's ping wait?
 func BenchmarkPresence_HugeRoom(b *testing.B) {
 	f := presenceServer(b)
 	const members = 5000
 	for i := range members {
 		c := f.upgrade("/ws", "Authorization: Bearer "+token(b, anyone(fmt.Sprintf("u%d", i)))+"\r\n")
 		c.send(masked(1, `{"type":"join","room":"p.x","presence":true}`))
+		go func() { _, _ = io.Copy(io.Discard, c.r) }()
 	}
 	f.until("all are there", func() bool { _, n := f.presence.Count("p.x"); return n == members })
+	quiet := func() (n uint64) { // when nothing has been delivered for longer than a fold
+		for last := time.Now(); time.Since(last) < 1500*time.Millisecond; time.Sleep(50 * time.Millisecond) {
+			if d := f.Stats().Delivered; d != n {
+				n, last = d, time.Now()
+			}
+		}
+		return n
+	}
+	bystander := f.as(anyone("z"))
 	guests := make([]*client, 200)
-	before := f.Stats().Delivered
+	var longest time.Duration
+	before := quiet()
 	b.ResetTimer()
 	for range b.N {
 		for i := range guests {
 			guests[i] = f.as(anyone(fmt.Sprintf("guest%d", i)))
 			guests[i].join("p.x")
 		}
+		for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			began := time.Now()
+			bystander.silent()
+			longest = max(longest, time.Since(began))
+		}
 		for _, c := range guests {
 			c.ask(`{"type":"leave","id":1,"room":"p.x"}`)
 		}
 	}
 	b.StopTimer()
-	b.ReportMetric(float64(f.Stats().Delivered-before)/float64(b.N)/members, "messages/member")
+	b.ReportMetric(float64(quiet()-before)/float64(b.N)/members, "messages/member")
+	b.ReportMetric(longest.Seconds()*1000, "ms/longest-ping")
 }

@@ -130,7 +130,9 @@ const (
 	dropOverload                 // published by a client while too much waits
 	dropForbidden                // published by a client without the right to
 	dropClosed                   // sent to a connection that is gone
+	dropPolicy                   // kept from a slow reader, as the room's policy says
+	dropConflated                // the same, and a later one of its key was given instead
 	numDrops
 )
 
-var dropLabels = [numDrops]string{"slow_consumer", "overload", "forbidden", "closed"}
+var dropLabels = [numDrops]string{"slow_consumer", "overload", "forbidden", "closed", "policy", "conflated"}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -215,4 +217,42 @@ func TestNative_Recovery_NeitherGapNorDuplicate(t *testing.T) {
 	if recovered.Load() < rejoins/2 {
 		t.Errorf("only %d of %d recovered", recovered.Load(), rejoins)
 	}
+}
+
+// What joining costs that recovers 100 messages of 128 bytes, the client's part included.
+func BenchmarkNative_JoinRecovers100(b *testing.B) {
+	f := serve(b, Config{Loops: 1}, nil)
+	w := &follower{f: f, c: f.upgrade("/ws")}
+	if err := w.join(); err != nil {
+		b.Fatal(err)
+	}
+	data := []byte(`{"text":"` + strings.Repeat("x", 117) + `"}`)
+	for range 100 {
+		if _, err := f.Publish("r", Message{Data: data}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.follow(100); err != nil {
+		b.Fatal(err)
+	}
+	before := processTime()
+	b.ResetTimer()
+	for range b.N {
+		if err := w.leave(); err != nil {
+			b.Fatal(err)
+		}
+		w.last = 0
+		if err := w.join(); err != nil || w.last != 100 {
+			b.Fatal(w.last, err)
+		}
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(processTime()-before)/float64(b.N)/1000, "cpu-µs/join")
+}
+
+// processTime is the CPU time of the process, in nanoseconds.
+func processTime() int64 {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return u.Utime.Nano() + u.Stime.Nano()
 }

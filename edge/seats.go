@@ -57,6 +57,9 @@ func (l *loop) join(s poller.Slot, ses *session, room string, p *policy, since u
 	}
 	if first {
 		r.Data.since, r.Data.policy = since, p
+		if p.Slow == SlowConflate && !isWatch(room) && l.latest[r.Name] == nil {
+			l.latest[r.Name] = newLatest()
+		}
 	}
 	return true
 }
@@ -138,7 +141,11 @@ func (l *loop) left(s poller.Slot, ses *session, r *rooms.Room[backlog], emptied
 	if emptied {
 		l.abandon(r)
 	}
+	l.forgive(s, r)
 	vacated := l.retreat(r.Name)
+	if r.Data.policy.Slow == SlowConflate && l.nobodyIn(r.Name) {
+		delete(l.latest, r.Name)
+	}
 	if r.Data.policy.Presence {
 		// A connection without a user cannot come back as who it was.
 		grace = grace && len(l.claims(ses).user()) > 0

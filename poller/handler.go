@@ -9,7 +9,8 @@ type Handler interface {
 	Open(s Slot)
 	// Data: b was read from s. It is valid, and may be changed, until Data
 	// returns. What Data writes to s goes out in one piece when it returns. B is
-	// empty where s was throttled and all that waited for it has gone out.
+	// empty where s was throttled, or Notify asked for it, and all that waited for
+	// s has gone out.
 	Data(s Slot, b []byte)
 	// Timer: what SetTimer set for s has come. It is set no more.
 	Timer(s Slot)

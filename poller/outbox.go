@@ -2,6 +2,7 @@ package poller
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -123,7 +124,7 @@ func (l *Loop) dropBox(s Slot, r *record) {
 	*box = outbox{parts: parts}
 	l.freeBox = append(l.freeBox, r.box)
 	r.box = 0
-	r.flags &^= wantWrite
+	r.flags &^= wantWrite | notify
 	if r.state == open && r.flags&noRead != 0 {
 		r.flags &^= noRead
 	}
@@ -158,12 +159,12 @@ func (l *Loop) flush(s Slot, r *record) {
 		l.charge(-n - partCost)
 		*p = part{}
 		if box.first++; box.first == len(box.parts) {
-			throttled := r.flags&noRead != 0
+			told := r.flags&(noRead|notify) != 0
 			l.dropBox(s, r)
 			switch {
 			case r.state == finishing:
 				shutWrite(s)
-			case throttled:
+			case told:
 				l.drained(s)
 			}
 			return
@@ -171,7 +172,7 @@ func (l *Loop) flush(s Slot, r *record) {
 	}
 }
 
-// drained tells a throttled connection that all that waited for it has gone out.
+// drained tells who asked for it that all that waited for s has gone out.
 func (l *Loop) drained(s Slot) {
 	l.corked = s
 	l.handler.Data(s, nil)
@@ -211,6 +212,22 @@ func (l *Loop) EachWaiting(s Slot, f func(messages []byte, off int)) {
 			p := &box.parts[box.first+i]
 			f(p.b, p.off)
 		}
+	}
+}
+
+// Spare is how many bytes can be written to s now without being refused.
+func (l *Loop) Spare(s Slot) int {
+	r := l.recs.At(s)
+	if r.box == 0 {
+		return math.MaxInt
+	}
+	return max(l.group.cfg.Outbox-l.boxes[r.box-1].behind(), 0)
+}
+
+// Notify has Data called without a byte once nothing waits for s any more.
+func (l *Loop) Notify(s Slot) {
+	if r := l.recs.At(s); r.box != 0 {
+		r.flags |= notify
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	wantWrite uint8 = 1 << iota // EPOLLOUT is asked for
 	noRead                      // EPOLLIN is not, until the outbox is empty
 	held                        // EPOLLIN is not, until Resume
+	notify                      // its user wants to know when the outbox is empty
 	halfShut                    // our side is shut down
 )
 

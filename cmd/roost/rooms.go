@@ -34,8 +34,8 @@ var roomKeys = []setting{
 	},
 	{
 		name: "slow", section: sectionRooms, places: inFile, unit: unitChoice, choices: []string{"close", "drop", "conflate"}, standard: "close",
-		meaning: "What becomes of a member that cannot keep up: close ends it with 4003. drop and conflate are not served by this version and are errors.",
-		when:    "Leave it out: there is nothing else to choose yet.",
+		meaning: "What becomes of a member for whom more waits than --outbox: close ends it with 4003; drop keeps the newest messages from it until it has read the rest, and tells a native member by a gap which; conflate does so too, and then gives it the latest message of each key.",
+		when:    "Set conflate where only the present counts and messages have a key, such as prices; drop where a lost message is no harm.",
 	},
 	{
 		name: "history.size", section: sectionRooms, places: inFile, unit: unitCount, low: 0, high: 10_000, standard: "100",
@@ -141,13 +141,13 @@ func (p *fileParser) checkRule(r *roomRule, m *ast.MappingNode, earlier []roomRu
 			}
 		}
 	}
-	if r.slow == "drop" || r.slow == "conflate" {
-		p.failAt(r.places["slow"], "%s is not served by this version: close would be right", r.slow)
-	}
 	if r.schema != "" && !filepath.IsAbs(string(r.schema)) {
 		r.schema = text(filepath.Join(filepath.Dir(p.path), string(r.schema)))
 	}
 }
+
+// slows are the words for slow, as the edge has them.
+var slows = map[text]edge.Slow{"close": edge.SlowClose, "drop": edge.SlowDrop, "conflate": edge.SlowConflate}
 
 // validPattern says whether a pattern can be of rooms: in place of a star any
 // byte may stand.
@@ -176,6 +176,7 @@ func policies(rules []roomRule) ([]edge.RoomPolicy, error) {
 		r := &rules[i]
 		list[i] = edge.RoomPolicy{
 			Match:      string(r.match),
+			Slow:       slows[r.slow],
 			Services:   r.publish == "services",
 			Presence:   bool(r.presence),
 			Document:   r.document != "",

@@ -64,8 +64,6 @@ func TestParseFile_Rooms_Errors(t *testing.T) {
 		// publish, slow, document.
 		{"rooms:\n  - match: a\n    publish: all\n", `f:3:14: rooms.publish: "all" is unknown: claims or services would be right`},
 		{"rooms:\n  - match: a\n    publish: true\n", `f:3:14: rooms.publish: true or false is not right here: a text in quotes would be`},
-		{"rooms:\n  - match: a\n    slow: drop\n", `f:3:11: rooms.slow: drop is not served by this version: close would be right`},
-		{"rooms:\n  - match: a\n    slow: conflate\n", `f:3:11: rooms.slow: conflate is not served by this version: close would be right`},
 		{"rooms:\n  - match: a\n    slow: wait\n", `f:3:11: rooms.slow: "wait" is unknown: close, drop or conflate would be right`},
 		{"rooms:\n  - match: a\n    document: yaml\n", `f:3:15: rooms.document: "yaml" is unknown: json would be right`},
 		{"rooms:\n  - match: a\n    document: true\n", `f:3:15: rooms.document: true or false is not right here: a text in quotes would be`},
@@ -93,9 +91,9 @@ func TestParseFile_Rooms_Errors(t *testing.T) {
 		{"rooms:\n  - match: a\n    max_members: 1.5\n", `f:3:18: rooms.max_members: a number is not right here: a whole number such as 1000 would be`},
 
 		// All at once, with what is wrong elsewhere.
-		{"echo: 1\nrooms:\n  - match: a b\n    slow: drop\n  - presence: 1\nlisen: x\n", `f:1:7: echo: a number is not right here: true or false would be
+		{"echo: 1\nrooms:\n  - match: a b\n    slow: dorp\n  - presence: 1\nlisen: x\n", `f:1:7: echo: a number is not right here: true or false would be
+f:4:11: rooms.slow: "dorp" is unknown: close, drop or conflate would be right
 f:3:12: rooms.match: "a b" can match no room: 1 to 200 bytes of A-Z a-z 0-9 . _ - : @ = , ; + ~ and * would be right
-f:4:11: rooms.slow: drop is not served by this version: close would be right
 f:5:15: rooms.presence: a number is not right here: true or false would be
 f:5:5: rooms.match is missing: match: "chat.*" would be right
 f:6:1: unknown key "lisen": did you mean listen?`},
@@ -132,7 +130,7 @@ func TestParseFile_Rooms_Bounds(t *testing.T) {
 	if want := "f:2:3: rooms: 1001 rules are too many: at most 1000 would be right"; err == nil || err.Error() != want {
 		t.Errorf("one more: %v; want %s", err, want)
 	}
-	_, err = parseFile("f", []byte(rules(maxRooms, "  - match: \"room%d.*\"\n    slow: drop\n")), serveSettings)
+	_, err = parseFile("f", []byte(rules(maxRooms, "  - match: \"room%d.*\"\n    slow: dorp\n")), serveSettings)
 	if told := flat(err); len(told) != maxTold+1 || told[maxTold].Error() != "f: and more: it is told once these 100 are right" {
 		t.Errorf("%d are told, the last is %v", len(told), told[len(told)-1])
 	}
@@ -185,7 +183,7 @@ rooms:
   - match: abs.*
     schema: `+schema+`
     publish: claims
-    slow: close
+    slow: drop
     presence: false
   - {match: "*", history: {size: 1000, ttl: 1h}}
 `), serveSettings)
@@ -201,7 +199,7 @@ rooms:
 		{Match: "ticker.*", Services: true, History: &edge.History{Size: 0, TTL: time.Minute}},
 		{Match: "doc.*", Presence: true, Document: true, Schema: compiled, MaxMembers: 500},
 		{Match: "op.*", Schema: compiled, History: &edge.History{Size: 100, TTL: 5 * time.Minute}},
-		{Match: "abs.*", Schema: compiled},
+		{Match: "abs.*", Slow: edge.SlowDrop, Schema: compiled},
 		{Match: "*", History: &edge.History{Size: 1000, TTL: time.Hour}},
 	}
 	if !reflect.DeepEqual(got, want) || compiled == nil {
