@@ -194,7 +194,8 @@ func sortConns(list []ConnInfo) {
 const callConns = 100
 
 // Connections lists connections, up to limit. After is the next of the page
-// before; next is empty at the end. ErrNotFound for an after that no page gave.
+// before; next is empty at the end. ErrNotFound for an after that no page gave. It
+// waits for the loops, and must not be called on one.
 func (s *Server) Connections(ctx context.Context, after string, limit int) (list []ConnInfo, next string, err error) {
 	from := poller.Slot(0)
 	if after != "" {
@@ -237,7 +238,8 @@ func (l *loop) connsFrom(from poller.Slot, n int, list *[]ConnInfo) (next poller
 	return from, true
 }
 
-// Connection tells of one. ErrNotFound.
+// Connection tells of one. ErrNotFound. It waits for its loop, and must not be called
+// on one.
 func (s *Server) Connection(ctx context.Context, id ConnID) (is ConnInfo, err error) {
 	loop := id.Loop()
 	if id == 0 || loop >= len(s.loops) {

@@ -174,7 +174,11 @@ func (l *loop) goodbye(s poller.Slot, ses *session, m *protocol.Message) {
 		}
 		return
 	}
-	l.record(s, ses, ReasonClient, code)
+	answered := code
+	if code == protocol.NoCode {
+		answered = 0
+	}
+	l.record(s, ses, ReasonClient, answered)
 	l.scratch = protocol.AppendClose(l.scratch[:0], code, "") // NoCode: it gave none and gets none
 	l.Write(s, l.scratch)
 	l.unseat(s, ses)

@@ -59,7 +59,8 @@ const (
 
 // Presence lists the members of a room that keeps presence. ErrRoom, ErrNoPresence,
 // ErrNotFound for an after that no page gave. Who joins or leaves while the pages are
-// read may be in none of them, or in two.
+// read may be in none of them, or in two. It waits for the loops, and must not be
+// called on one.
 func (s *Server) Presence(ctx context.Context, room, after string, limit int) (PresencePage, error) {
 	if !rooms.ValidName(room) {
 		return PresencePage{}, ErrRoom

@@ -339,7 +339,7 @@ func (l *loop) identify(q *protocol.Request, ask *request) (result, *protocol.Re
 		return resultOK, nil
 	}
 	token, err := l.token(q)
-	if errors.Is(err, auth.ErrAmbiguous) {
+	if errors.Is(err, auth.ErrAmbiguous) && (cfg.Auth != nil || cfg.AskIdentity) {
 		return resultMalformed, rejectAmbiguous
 	}
 	p := &parking{id: l.ID(ask.slot)}

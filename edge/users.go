@@ -278,7 +278,8 @@ func disconnect(reconnect bool) *goodbye {
 // maxUserConns is how many connections of a user are told of.
 const maxUserConns = 1000
 
-// User tells of the connections of a user, up to a thousand. ErrUser.
+// User tells of the connections of a user, up to a thousand. ErrUser. It waits for the
+// loops, and must not be called on one.
 func (s *Server) User(ctx context.Context, user string) ([]ConnInfo, error) {
 	if !auth.ValidUser(user) {
 		return nil, ErrUser
