@@ -81,15 +81,16 @@ func TestClients_Gorilla(t *testing.T) {
 	}
 }
 
-func node(t *testing.T, script string, args ...string) string {
+// node runs a script of clients.
+func node(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", append([]string{script}, args...)...)
+	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.Dir = "clients"
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("node %s: %v\n%s", script, err, out)
+		t.Fatalf("node %s: %v\n%s", args[0], err, out)
 	}
 	return string(out)
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -78,11 +79,14 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// start runs roost serve until the test ends.
+// serving is the line of the log that says where the server is.
+var serving = regexp.MustCompile(`msg=serving listen=(\S+) admin=(\S+) `)
+
+// start runs roost serve, at free ports, until the test ends.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, client: freePort(t), admin: freePort(t), log: new(output), out: new(output), done: make(chan struct{})}
-	s.cmd = exec.Command(binary, append([]string{"serve", "--listen", s.client, "--admin", s.admin}, args...)...)
+	s := &server{t: t, log: new(output), out: new(output), done: make(chan struct{})}
+	s.cmd = exec.Command(binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -101,6 +105,11 @@ func start(t *testing.T, args ...string) *server {
 		if !s.running() {
 			t.Fatalf("the server ended: %v\n%s", s.err, s.log)
 		}
+		at := serving.FindStringSubmatch(s.log.String())
+		if at == nil {
+			return false
+		}
+		s.client, s.admin = at[1], at[2]
 		resp, err := http.Get("http://" + s.admin + "/readyz")
 		if err != nil {
 			return false

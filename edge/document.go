@@ -62,10 +62,10 @@ func (s *Server) SetDocument(room string, data []byte) (version uint64, err erro
 	}
 	doc := jsontext.Value(bytes.Clone(data))
 	if err := doc.Compact(jsontext.AllowDuplicateNames(false)); err != nil {
-		return 0, &InvalidError{Message: "the document is not JSON in UTF-8 with each name once: " + err.Error()}
+		return 0, invalid("the document is not JSON in UTF-8 with each name once: " + err.Error())
 	}
 	if doc[0] != '{' && doc[0] != '[' {
-		return 0, &InvalidError{Message: "the document is neither an object nor an array"}
+		return 0, invalid("the document is neither an object nor an array")
 	}
 	if p.Schema != nil {
 		if err := p.Schema.Validate(doc); err != nil {
@@ -107,7 +107,7 @@ func (s *Server) patch(p *policy, room string, base uint64, patch, from []byte, 
 	}
 	told := jsontext.Value(bytes.Clone(patch))
 	if err := told.Compact(jsontext.AllowDuplicateNames(true)); err != nil {
-		return 0, &InvalidError{Message: "the patch is not JSON in UTF-8: " + err.Error()}
+		return 0, invalid("the patch is not JSON in UTF-8: " + err.Error())
 	}
 	return s.change(room, base, after, told, from, exclude)
 }
@@ -146,6 +146,7 @@ func (s *Server) change(room string, base uint64, doc, patch, from []byte, exclu
 type patching struct {
 	command native.Command // without its byte strings
 	room    string
+	patch   []byte
 	version uint64
 	err     error
 	asked   bool
@@ -168,13 +169,13 @@ func (l *loop) doPatch(s poller.Slot, ses *session, c *native.Command) {
 		l.refuseCommand(s, c, &refusal{code: native.NotFound, message: ErrNoDocument.Error(), room: room})
 		return
 	}
-	k := &patching{command: native.Command{ID: c.ID, Asked: c.Asked}, room: room}
-	base, patch, from, id := c.Base, bytes.Clone(c.Patch), l.member(s, ses), l.ID(s)
+	k := &patching{command: native.Command{ID: c.ID, Asked: c.Asked}, room: room, patch: bytes.Clone(c.Patch)}
+	base, from, id := c.Base, l.member(s, ses), l.ID(s)
 	where := l.srv.workers
 	var q *Question
 	if l.srv.asks(WhatPublish) {
 		where, q = l.srv.askers, l.question(WhatPublish, s, ses)
-		q.Room, q.Data, q.JSON = room, patch, true
+		q.Room, q.Data, q.JSON, q.Patch, q.Base = room, k.patch, true, true, base
 	}
 	ok := l.off(ses, where, id, k, func(ctx context.Context) {
 		if q != nil {
@@ -182,14 +183,14 @@ func (l *loop) doPatch(s poller.Slot, ses *session, c *native.Command) {
 				return
 			}
 		}
-		k.version, k.err = l.srv.patch(p, room, base, patch, from, id)
+		k.version, k.err = l.srv.patch(p, room, base, k.patch, from, id)
 	})
 	if !ok {
 		l.refuseCommand(s, c, overasked(room))
 	}
 }
 
-func (k *patching) done(l *loop, s poller.Slot, _ *session) {
+func (k *patching) done(l *loop, s poller.Slot, ses *session) {
 	var conflict *ConflictError
 	switch {
 	case k.asked && !k.answer.Allow:
@@ -201,6 +202,11 @@ func (k *patching) done(l *loop, s poller.Slot, _ *session) {
 	case k.err != nil:
 		l.refuseCommand(s, &k.command, refusalOf(k.err, k.room))
 	default:
+		if l.srv.tells(WhatPublish) {
+			e := l.event(WhatPublish, s, ses)
+			e.Room, e.Data, e.JSON, e.Version = k.room, k.patch, true, k.version
+			l.srv.cfg.Observer.Event(e)
+		}
 		l.answer(s, &k.command, native.AppendUint(native.AppendRoom(l.said("patched", &k.command), k.room), "version", k.version))
 	}
 }

@@ -95,6 +95,7 @@ func TestNative_Document(t *testing.T) {
 // A writer patches a document as fast as it can, and starts over from what a conflict
 // shows. A reader joins again and again.
 func TestNative_Document_EachVersionOnce(t *testing.T) {
+	t.Parallel()
 	f := serve(t, Config{Loops: 2, Rooms: []RoomPolicy{{Match: "*", Document: true}}}, nil)
 	const writers, patches = 4, 50
 	var wg sync.WaitGroup
@@ -150,7 +151,9 @@ func TestNative_Schema(t *testing.T) {
 		t.Errorf("invalid %v", m)
 	}
 	c.say(`{"type":"publish","id":1,"room":"s.x","base64":"AAAA"}`)
-	c.hearsError(native.Invalid, "binary")
+	if m := c.hearsError(native.Invalid, "binary"); len(m["details"].([]any)) != 1 {
+		t.Errorf("without a detail: %v", m)
+	}
 	// Commands behind one that takes its time keep their order.
 	c.say(`{"type":"publish","id":1,"room":"s.x","data":{"text":"a"},"echo":true}`)
 	c.say(`{"type":"leave","id":2,"room":"s.x"}`)

@@ -59,6 +59,7 @@ type Event struct {
 	Binary   bool           // Data is not text
 	JSON     bool           // Data is valid JSON
 	Key      string         // of publish
+	Version  uint64         // of publish, where Data is a JSON Patch (RFC 6902): what it made of the room's document. Else 0
 	Position                // of publish: its place
 	Reason   string         // of disconnect
 	Remote   netip.AddrPort // of connect
@@ -84,6 +85,8 @@ type Question struct {
 	Binary bool   // Data is not text
 	JSON   bool   // Data is valid JSON
 	Key    string // of publish
+	Patch  bool   // of publish: Data is a JSON Patch (RFC 6902) of version Base of the room's document
+	Base   uint64
 
 	// Of connect.
 	Remote    netip.AddrPort

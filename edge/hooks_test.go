@@ -129,7 +129,11 @@ func TestServer_Decider_Connect(t *testing.T) {
 		t.Errorf("refresh %v", m)
 	}
 	c.say(`{"type":"refresh","id":1,"token":"guest"}`)
-	c.hearsError(native.Unauthorized, "")
+	c.hearsError(native.Unauthorized, "another user")
+	c.say(`{"type":"refresh","id":1,"token":"nonsense"}`)
+	c.hearsError(native.Unauthorized, "who are you")
+	c.say(`{"type":"refresh","id":1,"token":"broken"}`)
+	c.hearsError(native.Unavailable, "could not be asked")
 	guest := &client{Conn: f.dial("/ws?token=guest"), t: t}
 	guest.next()
 	guest.say(`{"type":"join","id":1,"room":"a.x"}`)
@@ -140,8 +144,35 @@ func TestServer_Decider_Connect(t *testing.T) {
 	say(t, f.dial("/rooms/a.x?token=sesame"), "hello")
 	c.hears(fmt.Sprintf(`{"type":"message","room":"a.x","offset":1,"data":"hello","from":{"user":"a","conn":%q,"info":{"n":1}}}`, j.last().Conn))
 	counts := fmt.Sprint(f.Stats().Asked)
-	if counts != "[{allowed 6} {denied 2} {failed 2}]" {
+	if counts != "[{allowed 6} {denied 3} {failed 3}]" {
 		t.Errorf("asked %s", counts)
+	}
+}
+
+// What the Decider makes of a token holds after a refresh, too.
+func TestServer_Decider_Connect_NarrowsRefresh(t *testing.T) {
+	j := &judge{decide: func(q *Question) (Decision, error) {
+		if q.User == "banned" {
+			return Decision{Code: "forbidden", Message: "go away"}, nil
+		}
+		return Decision{Allow: true, Identity: &auth.Identity{User: q.User, Rooms: auth.Patterns{"chat.1"}}}, nil
+	}}
+	f := serve(t, Config{Auth: hmac(t), Decider: j, Asks: []What{WhatConnect}}, nil)
+	id := anyone("a")
+	id.Expires = time.Now().Add(time.Hour).Unix()
+	c := f.as(id)
+	if c.welcome["expires"] != float64(id.Expires) {
+		t.Errorf("the token's end: %v", c.welcome)
+	}
+	id.Expires += 60
+	if m := c.ask(`{"type":"refresh","id":1,"token":%q}`, token(t, id)); m["type"] != "refreshed" || m["expires"] != float64(id.Expires) {
+		t.Errorf("got %v", m)
+	}
+	c.join("chat.1")
+	c.say(`{"type":"join","id":1,"room":"secret"}`)
+	c.hearsError(native.Forbidden, "")
+	if _, resp, err := f.try("/ws", "Authorization", "Bearer "+token(t, anyone("banned"))); err == nil || resp.StatusCode != 403 {
+		t.Errorf("who is refused: %v, %v", resp, err)
 	}
 }
 
@@ -246,6 +277,7 @@ func TestServer_Decider_TooManyQuestions(t *testing.T) {
 }
 
 func TestServer_Ticket(t *testing.T) {
+	t.Parallel()
 	f := serve(t, Config{Auth: hmac(t)}, nil)
 	id := auth.Identity{User: "a", Rooms: auth.Patterns{"r"}}
 	name, expires, err := f.Ticket(id, time.Minute)

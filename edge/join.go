@@ -66,6 +66,9 @@ func (j *joining) start(l *loop, s poller.Slot, ses *session) bool {
 	j.policy = l.srv.policy(room)
 	if l.shards[formNative].Seated(ses.seats, room) {
 		// It gets what is published already: there is nothing to recover.
+		if j.command.Watch && j.policy.Presence {
+			l.watch(s, ses, room, j.policy, l.srv.sequence.Load())
+		}
 		at, _ := l.srv.broker.Top(room)
 		j.at, j.is, j.kept = at, broker.Snapshot{Position: at}, nil
 		j.is.Document, j.is.Version = l.srv.document(room, j.policy)

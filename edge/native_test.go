@@ -296,6 +296,7 @@ func TestNative_Recovery(t *testing.T) {
 }
 
 func TestNative_Refresh(t *testing.T) {
+	t.Parallel()
 	f := serve(t, Config{Auth: hmac(t)}, nil)
 	now := time.Now()
 	c := f.as(auth.Identity{User: "a", Expires: now.Add(3 * time.Second).Unix(), Rooms: auth.Patterns{"*"}})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ func usersOf(list any) (names []string) {
 }
 
 func TestNative_Presence_TellsOfUsers(t *testing.T) {
+	t.Parallel()
 	f := presenceServer(t)
 	a := f.as(anyone("a"))
 	if m := a.ask(`{"type":"join","id":1,"room":"p.x","presence":true}`); m["count"] != 1.0 {
@@ -91,8 +93,22 @@ func TestNative_Presence_TellsOfUsers(t *testing.T) {
 	}
 }
 
+// Joining again with presence is how a member begins to be told.
+func TestNative_Presence_JoinAgain(t *testing.T) {
+	f := presenceServer(t)
+	a := f.as(anyone("a"))
+	a.join("p.x")
+	if m := a.ask(`{"type":"join","id":1,"room":"p.x","presence":true}`); m["count"] != 1.0 {
+		t.Errorf("joined %v", m)
+	}
+	f.as(anyone("b")).join("p.x")
+	for m := a.nextOf("presence"); !strings.Contains(fmt.Sprint(m["joined"]), "user:b"); m = a.nextOf("presence") {
+	}
+}
+
 // Who comes back within the grace was never away.
 func TestNative_Presence_Reconnect(t *testing.T) {
+	t.Parallel()
 	f := presenceServer(t)
 	a, b := f.as(anyone("a")), f.as(anyone("b"))
 	b.join("p.x")
@@ -166,6 +182,7 @@ func TestNative_Presence_Pages(t *testing.T) {
 
 // Without tokens each connection is somebody of its own.
 func TestNative_Presence_Anonymous(t *testing.T) {
+	t.Parallel()
 	f := serve(t, Config{Rooms: []RoomPolicy{{Match: "*", Presence: true}}}, nil)
 	a, b := f.native(), f.native()
 	b.join("r")

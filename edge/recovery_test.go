@@ -176,6 +176,7 @@ func (w *follower) run(left *atomic.Int64) error {
 // Whoever drops and comes back misses nothing and gets nothing twice, while others
 // publish as fast as the server takes it, to a room that now and then nobody is in.
 func TestNative_Recovery_NeitherGapNorDuplicate(t *testing.T) {
+	t.Parallel()
 	rejoins := int64(10000)
 	if raceEnabled {
 		rejoins = 500
@@ -199,7 +200,7 @@ func TestNative_Recovery_NeitherGapNorDuplicate(t *testing.T) {
 	var left atomic.Int64
 	left.Store(rejoins)
 	var recovered, lost atomic.Int64
-	for range 6 {
+	for range 32 {
 		followers.Go(func() {
 			w := &follower{f: f}
 			if err := w.run(&left); err != nil {

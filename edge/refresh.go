@@ -2,68 +2,60 @@ package edge
 
 import (
 	"context"
-	"time"
 
-	"github.com/roostws/roost/auth"
 	"github.com/roostws/roost/native"
 	"github.com/roostws/roost/poller"
 )
 
-// A refreshing is a command that brings a new token.
+// A refreshing is a command that brings a new token. It is decided on as the handshake
+// was: what the token says is verified, and where the Decider is asked about connect,
+// its word counts.
 type refreshing struct {
 	command native.Command // without its byte strings
-	result  verdict
+	verdict *verdict
 }
 
 func (l *loop) doRefresh(s poller.Slot, ses *session, c *native.Command) {
 	r := &refreshing{command: native.Command{ID: c.ID, Asked: c.Asked}}
-	cfg := &l.srv.cfg
+	srv := l.srv
+	asks := srv.asks(WhatConnect)
 	token := string(c.Token)
 	switch {
-	case cfg.Auth == nil && !cfg.AskIdentity:
+	case srv.cfg.Auth == nil && !srv.cfg.AskIdentity:
 		l.refuseCommand(s, c, &refusal{code: native.BadRequest, message: "no tokens are asked for here"})
-	case cfg.Auth != nil && cfg.Auth.Inline():
-		r.result.identity, r.result.err = cfg.Auth.Verify(l.srv.workers.ctx, token, time.Now())
+	case !asks && srv.cfg.Auth.Inline():
+		r.verdict = srv.verify(srv.workers.ctx, token)
 		r.done(l, s, ses)
 	default:
-		where, q := l.srv.workers, (*Question)(nil)
-		if cfg.AskIdentity {
-			where, q = l.srv.askers, l.question(WhatConnect, s, ses)
-			q.Token, q.Path, q.Remote = token, nativePath, l.Addr(s)
+		p := &parking{id: l.ID(s)}
+		if srv.cfg.Auth != nil {
+			p.token = token
 		}
-		if !l.off(ses, where, l.ID(s), r, func(ctx context.Context) { l.srv.verifyAgain(ctx, r, token, q) }) {
+		where := srv.workers
+		if asks {
+			where, p.ask = srv.askers, l.question(WhatConnect, s, ses)
+			p.ask.Token, p.ask.Path, p.ask.Remote = token, nativePath, l.Addr(s)
+		}
+		r.verdict = &verdict{reject: rejectUndecided} // unless there comes another
+		if !l.off(ses, where, p.id, r, func(ctx context.Context) { r.verdict = srv.decideAll(ctx, p) }) {
 			l.refuseCommand(s, c, overasked(""))
 		}
-	}
-}
-
-// verifyAgain finds out who a new token is of.
-func (s *Server) verifyAgain(ctx context.Context, r *refreshing, token string, q *Question) {
-	if q == nil {
-		r.result = *s.verify(ctx, token)
-		return
-	}
-	d := s.decide(ctx, q)
-	switch {
-	case !d.Allow:
-		r.result.err = auth.ErrToken
-	case d.Identity == nil:
-		r.result.err = auth.ErrClaims
-	default:
-		r.result.identity = *d.Identity
 	}
 }
 
 // done takes the new claims: they are of the same user. What they do not allow any
 // more is left.
 func (r *refreshing) done(l *loop, s poller.Slot, ses *session) {
-	id := &r.result.identity
+	id := &r.verdict.identity
 	no := func(message string) {
 		l.refuseCommand(s, &r.command, &refusal{code: native.Unauthorized, message: message})
 	}
 	switch {
-	case r.result.err != nil:
-		no(r.result.err.Error())
+	case r.verdict.reject != nil:
+		l.refuseCommand(s, &r.command, &refusal{code: native.Code(r.verdict.reject.Code), message: r.verdict.reject.Message})
+		return
+	case r.verdict.err != nil:
+		no(r.verdict.err.Error())
 		return
 	case id.User != string(l.claims(ses).user()):
 		no("the token is of another user")

@@ -46,6 +46,7 @@ var (
 	rejectEarly     = &protocol.Reject{Status: 400, Code: "bad_request", Message: "too much was sent before the answer"}
 	rejectHead      = &protocol.Reject{Status: 431, Code: "too_large", Message: "the header block is over 8 KiB"}
 	rejectSlow      = &protocol.Reject{Status: 408, Code: "timeout", Message: "the request did not arrive in time"}
+	rejectUndecided = &protocol.Reject{Status: 503, Code: "unavailable", Message: "it could not be decided", RetryAfter: retryAfter}
 	rejectInternal  = &protocol.Reject{Status: 500, Code: "internal", Message: "the server failed"}
 	rejectPath      = &protocol.Reject{Status: 404, Code: "not_found", Message: "nothing is served here; rooms are at /rooms/ROOM, the native protocol at /ws"}
 )

@@ -117,6 +117,11 @@ func (l *loop) speak(s poller.Slot, ses *session, sp *speaking) {
 	}
 }
 
+// invalid is an InvalidError about the whole.
+func invalid(message string) error {
+	return &InvalidError{Message: message, Details: []Detail{{Message: message}}}
+}
+
 // isJSON says whether the message is JSON, and not only a text.
 func (p *publication) isJSON() bool {
 	return p.form == native.FormJSON || p.form == native.FormAuto && native.IsJSON(protocol.Payload(p.raw))
@@ -127,7 +132,7 @@ func check(schema *Schema, p *publication) error {
 	data := protocol.Payload(p.raw)
 	switch p.form {
 	case native.FormBinary:
-		return &InvalidError{Message: "a binary message is not JSON, which the room's schema asks for"}
+		return invalid("a binary message is not JSON, which the room's schema asks for")
 	case native.FormString:
 		data = native.Quote(data)
 	}

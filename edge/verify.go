@@ -58,7 +58,9 @@ func (s *Server) decideAll(ctx context.Context, p *parking) (v *verdict) {
 	if p.ask == nil {
 		return v
 	}
-	p.ask.User = v.identity.User
+	if v.identity.User != "" {
+		p.ask.User = v.identity.User
+	}
 	if s.asks(WhatConnect) {
 		d := s.decide(ctx, p.ask)
 		switch {
@@ -114,7 +116,7 @@ func (l *loop) park(s poller.Slot, ses *session, b []byte) {
 		where = srv.askers
 	}
 	ok := where.try(func(ctx context.Context) {
-		v := &verdict{reject: rejectInternal}
+		v := &verdict{reject: rejectUndecided}
 		defer func() { srv.postVerdict(p.id, v) }() // also after a panic
 		v = srv.decideAll(ctx, p)
 	})

@@ -27,7 +27,12 @@ type message struct {
 	Key    string          `json:"key,omitempty"`
 	Offset uint64          `json:"offset,omitempty"`
 	Epoch  string          `json:"epoch,omitempty"`
-	Reason string          `json:"reason,omitempty"`
+
+	// Of publish, where Data is a JSON Patch.
+	Base    *uint64 `json:"base,omitempty"`    // of a question: the version that it is for
+	Version uint64  `json:"version,omitempty"` // of an event: the version that it made
+
+	Reason string `json:"reason,omitempty"`
 
 	// Of connect.
 	Address   string   `json:"address,omitempty"`
@@ -49,7 +54,7 @@ func eventMessage(id string, e *edge.Event) *message {
 		Address: address(e.Remote), Path: e.Path,
 	}
 	if e.What == edge.WhatPublish {
-		m.Key = e.Key
+		m.Key, m.Version = e.Key, e.Version
 		m.setData(e.Data, e.Binary, e.JSON)
 	}
 	return m
@@ -64,6 +69,9 @@ func questionMessage(id string, q *edge.Question) *message {
 	}
 	if q.What == edge.WhatPublish {
 		m.Key = q.Key
+		if q.Patch {
+			m.Base = &q.Base
+		}
 		m.setData(q.Data, q.Binary, q.JSON)
 	}
 	return m

@@ -1,22 +1,10 @@
 // Chromium on the demo page of a running roost.
 // usage: node browser.js URL [SCREENSHOT.png]
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { withBrowser } from "./chromium.js";
 
 const [url, screenshot] = process.argv.slice(2);
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-assert.ok(executablePath, "Chromium is not installed: run make setup");
-
-const profile = mkdtempSync(join(tmpdir(), "roost-browser-"));
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath,
-  headless: true,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-try {
+await withBrowser(async (browser) => {
   const page = await browser.newPage();
   const faults = [];
   page.on("pageerror", (e) => faults.push(String(e)));
@@ -49,7 +37,4 @@ try {
   if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
   assert.deepEqual(faults, []);
   console.log("ok", JSON.stringify(changes));
-} finally {
-  await browser.close();
-  rmSync(profile, { recursive: true, force: true });
-}
+});

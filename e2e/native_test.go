@@ -1,0 +1,177 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	coder "github.com/coder/websocket"
+)
+
+// configure writes a roost.yaml and gives the flag that names it.
+func configure(t *testing.T, yaml string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "roost.yaml")
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "--config=" + file
+}
+
+// teams is a configuration with presence and documents.
+const teams = `
+auth: jwt
+jwt-secret: ` + secret + `
+rooms:
+  - match: "team.*"
+    presence: true
+  - match: "doc.*"
+    document: json
+`
+
+// pair is what the scripts of clients get: where, and as whom.
+func pair(t *testing.T, s *server) string {
+	t.Helper()
+	b, err := json.Marshal(map[string]string{
+		"url":   "ws://" + s.client + "/ws",
+		"alice": token(t, "--sub", "alice", "--rooms", "*", "--publish", "*"),
+		"bob":   token(t, "--sub", "bob", "--rooms", "*", "--publish", "*"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestNative_Node(t *testing.T) {
+	t.Parallel()
+	s := start(t, configure(t, teams))
+	node(t, "--experimental-websocket", "native.js", pair(t, s))
+	s.until("the clients are gone", func() bool { return s.stats("connections") == 0 })
+}
+
+func TestNative_Chromium(t *testing.T) {
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprint(w, "<!doctype html><title>a page of somebody's</title>")
+	}))
+	defer page.Close()
+	s := start(t, configure(t, teams), "--origin", page.URL)
+	node(t, "native-page.js", pair(t, s), page.URL)
+	s.until("the clients are gone", func() bool { return s.stats("connections") == 0 })
+}
+
+// A client is one of the native protocol, in Go.
+type client struct {
+	t *testing.T
+	c *coder.Conn
+}
+
+func (s *server) native(t *testing.T, query string, o *coder.DialOptions) *client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c, _, err := coder.Dial(ctx, "ws://"+s.client+"/ws"+query, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.CloseNow() })
+	return &client{t, c}
+}
+
+func (c *client) say(text string) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	if err := c.c.Write(ctx, coder.MessageText, []byte(text)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// hear gives the next message.
+func (c *client) hear() (m map[string]any) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	_, b, err := c.c.Read(ctx)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		c.t.Fatalf("%v in %s", err, b)
+	}
+	return m
+}
+
+// ask sends a command and gives what comes next, which must be of a type.
+func (c *client) ask(text, kind string) map[string]any {
+	c.t.Helper()
+	c.say(text)
+	m := c.hear()
+	if m["type"] != kind {
+		c.t.Fatalf("%s is answered %v", text, m)
+	}
+	return m
+}
+
+// ended gives the close code.
+func (c *client) ended() int {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	for {
+		if _, _, err := c.c.Read(ctx); err != nil {
+			return int(coder.CloseStatus(err))
+		}
+	}
+}
+
+// A token of the command, and a ticket of the API.
+func TestNative_TokenAndTicket(t *testing.T) {
+	t.Parallel()
+	s := start(t, configure(t, teams))
+	tok := token(t, "--sub", "alice", "--rooms", "chat.*", "--publish", "chat.1", "--info", `{"name":"Alice"}`)
+	alice := s.native(t, "", &coder.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + tok}}})
+	if m := alice.hear(); m["type"] != "welcome" || m["user"] != "alice" || m["expires"] == nil {
+		t.Errorf("the welcome is %v", m)
+	}
+	alice.ask(`{"type":"join","id":1,"room":"chat.1"}`, "joined")
+
+	status, body := s.post("/v1/tickets", "application/json", `{"sub":"bob","rooms":["chat.*"],"publish":["chat.*"]}`)
+	var ticket struct{ Ticket string }
+	if err := json.Unmarshal([]byte(body), &ticket); status != 200 || err != nil {
+		t.Fatalf("a ticket: %d %s", status, body)
+	}
+	bob := s.native(t, "?ticket="+ticket.Ticket, nil)
+	if m := bob.hear(); m["type"] != "welcome" || m["user"] != "bob" {
+		t.Errorf("the welcome is %v", m)
+	}
+	bob.ask(`{"type":"publish","id":1,"room":"chat.1","data":"hi"}`, "published")
+	if m := alice.hear(); m["data"] != "hi" || m["from"].(map[string]any)["user"] != "bob" {
+		t.Errorf("Alice got %v", m)
+	}
+	_, resp, err := coder.Dial(t.Context(), "ws://"+s.client+"/ws?ticket="+ticket.Ticket, nil)
+	if err == nil || resp.StatusCode != 401 {
+		t.Errorf("the ticket is good twice: %v", err)
+	}
+	if m := alice.ask(`{"type":"publish","id":2,"room":"chat.2","data":1}`, "error"); m["code"] != "forbidden" {
+		t.Errorf("Alice may publish: %v", m)
+	}
+	if s.stop(15) != 0 {
+		t.Error("a drain does not end with status 0")
+	}
+	if code := alice.ended(); code != 1001 {
+		t.Errorf("the goodbye is %d", code)
+	}
+	for _, hidden := range []string{tok, ticket.Ticket} {
+		if hidden == "" || strings.Contains(s.log.String(), hidden) {
+			t.Errorf("%q stands in the log", hidden)
+		}
+	}
+}
