@@ -144,6 +144,17 @@ func (p *Presence) left(part *presencePart, r *presenceRoom, user uint64, told f
 	p.change(part, r, user, true, told)
 }
 
+// Listed notes that somebody is given the list of a room's members. What that list
+// may show is not undone in silence.
+func (p *Presence) Listed(room string) {
+	part := p.part(room)
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	if r := part.rooms[room]; r != nil && r.fold != nil {
+		r.fold.listed = true
+	}
+}
+
 // Count gives the number of users in a room, those in their grace included, and
 // that of their connections.
 func (p *Presence) Count(room string) (users, connections int) {

@@ -16,6 +16,7 @@ type waiting struct {
 	at     map[uint64]int // where in the list a user is
 	joined int            // of the list
 	more   bool           // some changes are not in the list
+	listed bool           // somebody was given the list of members meanwhile
 }
 
 type change struct {
@@ -35,7 +36,10 @@ func (p *Presence) change(part *presencePart, r *presenceRoom, user uint64, left
 	if i, ok := f.at[user]; ok {
 		p.waiting.Add(-f.list[i].bytes())
 		f.undo(i)
-		return
+		if !f.listed {
+			return
+		}
+		// Whoever was given the list between the two knows of the one: it must hear of the other.
 	}
 	if f.full(left, p.maxTold) || p.waiting.Load() >= maxWaiting {
 		f.more = true

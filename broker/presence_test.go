@@ -111,6 +111,23 @@ func TestPresence_Flush_WhatIsUndoneIsNotTold(t *testing.T) {
 	counts(t, p, "r", 3, 3)
 }
 
+// Whoever was given a list hears of what changed after it, if it was undone or not.
+func TestPresence_Listed_UndoesNothing(t *testing.T) {
+	p := NewPresence(PresenceConfig{})
+	p.Join("r", 1, 0, member(1))
+	expect(t, p, 0, "r +[1] -[] 1/1")
+	p.Join("r", 2, 100*ms, member(2))
+	p.Leave("r", 1, 200*ms, false, member(1))
+	p.Listed("r") // with 2, without 1
+	p.Listed("nobody's")
+	p.Leave("r", 2, 300*ms, false, member(2))
+	p.Join("r", 1, 400*ms, member(1))
+	expect(t, p, sec, "r +[1] -[2] 1/1")
+	p.Join("r", 2, sec+100*ms, member(2))
+	p.Leave("r", 2, sec+200*ms, false, untold(t))
+	expect(t, p, 2*sec, "")
+}
+
 func TestPresence_Leave_Grace(t *testing.T) {
 	p := NewPresence(PresenceConfig{Grace: 5 * time.Second})
 	p.Join("r", 1, 0, member(1))

@@ -55,17 +55,11 @@ func runExample(t *testing.T, at string, command ...string) *example {
 
 func TestWebhooks_ExampleGo(t *testing.T) {
 	t.Parallel()
-	const at = "127.0.0.1:3000" // the example has no other
-	if l, err := net.Listen("tcp", at); err != nil {
-		t.Skipf("somebody listens there: %v", err)
-	} else {
-		_ = l.Close()
-	}
 	file := filepath.Join(t.TempDir(), "backend")
 	if out, err := exec.Command("go", "build", "-o", file, "github.com/roostws/roost/examples/webhook-go").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	tryExample(t, runExample(t, at, file))
+	tryExample(t, runExample(t, freePort(t), file))
 }
 
 func TestWebhooks_ExampleNode(t *testing.T) {

@@ -67,6 +67,7 @@ func (f *ClosingFilter) picks(e *Closing) bool {
 // the filter picks among the last 10,000. After is the next of the page before;
 // next is empty at the end. ErrNotFound for an after that no page gave.
 func (s *Server) Closings(filter ClosingFilter, after string, limit int) (list []Closing, next string, err error) {
+	limit = max(limit, 1)
 	c := &s.closings
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -51,7 +51,8 @@ func (s *Server) documentRoom(room string) (*policy, error) {
 }
 
 // SetDocument replaces a room's document, and its members are sent a patch that does
-// the same. ErrRoom, ErrNoDocument, ErrTooLarge, ErrMemory, *InvalidError.
+// the same. ErrRoom, ErrNoDocument, ErrTooLarge, ErrMemory, ErrRooms, ErrOverloaded,
+// ErrClosed, *InvalidError.
 func (s *Server) SetDocument(room string, data []byte) (version uint64, err error) {
 	p, err := s.documentRoom(room)
 	if err != nil {
@@ -205,7 +206,7 @@ func (k *patching) done(l *loop, s poller.Slot, ses *session) {
 		if l.srv.tells(WhatPublish) {
 			e := l.event(WhatPublish, s, ses)
 			e.Room, e.Data, e.JSON, e.Version = k.room, k.patch, true, k.version
-			l.srv.cfg.Observer.Event(e)
+			l.srv.notify(e)
 		}
 		l.answer(s, &k.command, native.AppendUint(native.AppendRoom(l.said("patched", &k.command), k.room), "version", k.version))
 	}

@@ -9,13 +9,12 @@ import (
 	"testing"
 
 	"github.com/roostws/roost/auth"
-	"github.com/roostws/roost/broker"
 	"github.com/roostws/roost/native"
 )
 
 func schema(t testing.TB, text string) *Schema {
 	t.Helper()
-	s, err := broker.CompileSchemaBytes("test", []byte(text))
+	s, err := CompileSchemaBytes("test", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

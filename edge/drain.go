@@ -33,13 +33,26 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	// In this order: they are cut off only after cut is set.
-	n := s.connections.Load()
-	n = max(n, s.cut.Load())
+	n := s.noteCut()
 	s.group.Stop()
 	if n > 0 {
 		return fmt.Errorf("%d connections were cut off: %w", n, ctx.Err())
 	}
 	return nil
+}
+
+// noteCut notes, before the loops are stopped, how many connections that cuts off:
+// the most that anybody saw, since they are gone a moment later.
+func (s *Server) noteCut() int64 {
+	for {
+		n, seen := s.connections.Load(), s.cut.Load()
+		if n <= seen {
+			return seen
+		}
+		if s.cut.CompareAndSwap(seen, n) {
+			return n
+		}
+	}
 }
 
 // drain says goodbye to all and waits until they are gone.
@@ -61,8 +74,7 @@ func (s *Server) drain(ctx context.Context) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			s.cut.Store(s.connections.Load())
-			s.cfg.Logger.Warn("drain ran out of time", "connections", s.cut.Load())
+			s.cfg.Logger.Warn("drain ran out of time", "connections", s.noteCut())
 			return
 		}
 	}

@@ -58,13 +58,23 @@ func (r *Request) Query(key string) string {
 	return string(v)
 }
 
+// Cookie is the header of that name: all cookies, apart by "; ".
+func (r *Request) Cookie() string { return string(r.raw.Cookie) }
+
+// UserAgent is the header of that name.
+func (r *Request) UserAgent() string { return string(r.raw.UserAgent) }
+
+// Forwarded is the header X-Forwarded-For, which is as true as who sent it.
+func (r *Request) Forwarded() string { return string(r.raw.XForwardedFor) }
+
 // Origin is the header of that name.
 func (r *Request) Origin() string { return string(r.raw.Origin) }
 
 // Remote is the address that the connection comes from.
 func (r *Request) Remote() netip.AddrPort { return r.loop.Addr(r.slot) }
 
-// Join makes the connection a member of a room from the start. ErrRoom.
+// Join makes the connection a member of a room from the start, whatever MaxJoined
+// says. ErrRoom.
 func (r *Request) Join(room string) error {
 	if !rooms.ValidName(room) {
 		return ErrRoom
@@ -113,7 +123,7 @@ func (c Conn) Send(m Message) error {
 	return nil
 }
 
-// Join makes it a member: it gets what is published from now on. No more happens
+// Join makes it a member, whatever MaxJoined says: it gets what is published from now on. No more happens
 // where it is one already. ErrRoom, ErrMembers, ErrClosed.
 func (c Conn) Join(room string) error {
 	switch {
@@ -129,7 +139,11 @@ func (c Conn) Join(room string) error {
 }
 
 // Leave ends the membership; nothing happens where there is none.
-func (c Conn) Leave(room string) { c.loop.leave(c.slot, c.loop.session(c.slot), room) }
+func (c Conn) Leave(room string) {
+	if rooms.ValidName(room) {
+		c.loop.leave(c.slot, c.loop.session(c.slot), room)
+	}
+}
 
 // Close ends it with a close code, as Server.Close does.
 func (c Conn) Close(code uint16, text string) error {

@@ -12,9 +12,9 @@ import (
 	"github.com/roostws/roost/poller"
 )
 
-// An Observer is told what happens. Event is called on loops and elsewhere, by
-// several goroutines at once: it must return at once and must not block. The Event
-// is the Observer's from then on; its Data must not be changed.
+// An Observer is told what happens. Event is called on the loops, by several at once: it
+// must return at once and must not block. The Event is the Observer's from then on;
+// its Data must not be changed. A panic is logged, and ends nothing.
 type Observer interface {
 	Event(e *Event)
 }
@@ -81,7 +81,7 @@ type Question struct {
 	Conn   string
 	User   string
 	Room   string
-	Data   []byte // of publish: the message, or the JSON Patch of a document
+	Data   []byte // of publish: the message, or the JSON Patch of a document; not to be changed
 	Binary bool   // Data is not text
 	JSON   bool   // Data is valid JSON
 	Key    string // of publish
@@ -172,6 +172,16 @@ const (
 
 var outcomeLabels = [numOutcomes]string{"allowed", "denied", "failed"}
 
+// notify tells the Observer, whose panic ends nothing.
+func (s *Server) notify(e *Event) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.cfg.Logger.Error("panic in an Observer", "event", e.What.String(), "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	s.cfg.Observer.Event(e)
+}
+
 // question begins a Question about a connection.
 func (l *loop) question(w What, s poller.Slot, ses *session) *Question {
 	return &Question{What: w, Time: time.Now(), Conn: l.srv.ConnName(l.ID(s)), User: string(l.claims(ses).user())}
@@ -187,14 +197,14 @@ func (l *loop) tellOf(w What, s poller.Slot, ses *session, room string) {
 	if l.srv.tells(w) {
 		e := l.event(w, s, ses)
 		e.Room = room
-		l.srv.cfg.Observer.Event(e)
+		l.srv.notify(e)
 	}
 }
 
 // tell tells the Observer.
 func (l *loop) tell(w What, room string) {
 	if l.srv.tells(w) {
-		l.srv.cfg.Observer.Event(&Event{What: w, Time: time.Now(), Room: room})
+		l.srv.notify(&Event{What: w, Time: time.Now(), Room: room})
 	}
 }
 
@@ -203,7 +213,7 @@ func (l *loop) connected(s poller.Slot, ses *session, path string) {
 	if l.srv.tells(WhatConnect) {
 		e := l.event(WhatConnect, s, ses)
 		e.Remote, e.Path = l.Addr(s), path
-		l.srv.cfg.Observer.Event(e)
+		l.srv.notify(e)
 	}
 }
 
@@ -212,7 +222,7 @@ func (l *loop) ended(s poller.Slot, ses *session, why Reason) {
 	if l.srv.tells(WhatDisconnect) {
 		e := l.event(WhatDisconnect, s, ses)
 		e.Reason = why.String()
-		l.srv.cfg.Observer.Event(e)
+		l.srv.notify(e)
 	}
 }
 

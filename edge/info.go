@@ -124,7 +124,7 @@ func (s *Server) call(ctx context.Context, l *loop, f func()) error {
 // Rooms lists rooms with members whose names begin with prefix, up to limit, in an
 // order of its own. After is the next of the page before; next is empty at the end.
 func (s *Server) Rooms(prefix, after string, limit int) (list []RoomInfo, next string, err error) {
-	names, more := s.directory.List(prefix, after, limit)
+	names, more := s.directory.List(prefix, after, max(limit, 1))
 	for _, name := range names {
 		list = append(list, s.roomInfo(name))
 	}
@@ -158,7 +158,7 @@ func (s *Server) History(room string, since uint64, limit int) (HistoryPage, err
 	if !rooms.ValidName(room) {
 		return HistoryPage{}, ErrRoom
 	}
-	at, kept, whole := s.broker.History(room, s.now(), since, limit)
+	at, kept, whole := s.broker.History(room, s.now(), since, max(limit, 1))
 	page := HistoryPage{Position: at, Whole: whole, Messages: make([]HistoryMessage, 0, len(kept))}
 	for _, k := range kept {
 		p := k.Delivery.(*publication)
@@ -197,6 +197,7 @@ const callConns = 100
 // before; next is empty at the end. ErrNotFound for an after that no page gave. It
 // waits for the loops, and must not be called on one.
 func (s *Server) Connections(ctx context.Context, after string, limit int) (list []ConnInfo, next string, err error) {
+	limit = max(limit, 1)
 	from := poller.Slot(0)
 	if after != "" {
 		id, ok := s.ParseConn(after)
@@ -240,21 +241,25 @@ func (l *loop) connsFrom(from poller.Slot, n int, list *[]ConnInfo) (next poller
 
 // Connection tells of one. ErrNotFound. It waits for its loop, and must not be called
 // on one.
-func (s *Server) Connection(ctx context.Context, id ConnID) (is ConnInfo, err error) {
+func (s *Server) Connection(ctx context.Context, id ConnID) (ConnInfo, error) {
 	loop := id.Loop()
 	if id == 0 || loop >= len(s.loops) {
-		return is, ErrNotFound
+		return ConnInfo{}, ErrNotFound
 	}
-	l, found := s.loops[loop], false
-	err = s.call(ctx, l, func() {
+	l := s.loops[loop]
+	var is ConnInfo // not to be read where the call failed: the loop may still write it
+	found := false
+	if err := s.call(ctx, l, func() {
 		if slot, ok := l.Lookup(id); ok && l.session(slot).flags&upgraded != 0 {
 			is, found = l.info(slot), true
 		}
-	})
-	if err == nil && !found {
-		err = ErrNotFound
+	}); err != nil {
+		return ConnInfo{}, err
 	}
-	return is, err
+	if !found {
+		return ConnInfo{}, ErrNotFound
+	}
+	return is, nil
 }
 
 // Disconnect ends one connection, as DisconnectUser does. It does not wait for the end,

@@ -47,6 +47,15 @@ var DefaultHistory = History{Size: 100, TTL: time.Minute}
 // A Schema is a JSON Schema (2020-12), ready for use.
 type Schema = broker.Schema
 
+// CompileSchema reads a schema from a file. $ref to other files is allowed below the
+// file's folder; nothing is fetched. Its error says where in which file what is wrong.
+func CompileSchema(path string) (*Schema, error) { return broker.CompileSchema(path) }
+
+// CompileSchemaBytes reads a schema without $ref to files; name stands in its errors.
+func CompileSchemaBytes(name string, data []byte) (*Schema, error) {
+	return broker.CompileSchemaBytes(name, data)
+}
+
 const (
 	maxPolicies = 1000
 	maxHistory  = 10000          // messages of a room

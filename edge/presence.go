@@ -72,6 +72,9 @@ func (s *Server) Presence(ctx context.Context, room, after string, limit int) (P
 	if err != nil {
 		return PresencePage{}, err
 	}
+	limit = max(limit, 1)
+	s.presence.Listed(room)
+	defer s.presence.Listed(room) // of those who joined meanwhile
 	var page PresencePage
 	page.Users, page.Connections = s.presence.Count(room)
 	for at.loop < len(s.loops) && len(page.Members) < limit {

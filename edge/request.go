@@ -26,6 +26,7 @@ type request struct {
 	kind     kind
 	flags    uint8
 	rooms    []string
+	first    []bool // of rooms: whether it is the only member
 }
 
 // What a request is refused with.
@@ -96,7 +97,7 @@ func (l *loop) request(s poller.Slot, ses *session, b []byte) (rest []byte) {
 // answerRequest answers the request whose header block is b[:end] and says whether the
 // connection is a WebSocket now.
 func (l *loop) answerRequest(s poller.Slot, ses *session, b []byte, end int, v *verdict) bool {
-	l.asking = request{slot: s, verdict: v, rooms: l.asking.rooms[:0]}
+	l.asking = request{slot: s, verdict: v, rooms: l.asking.rooms[:0], first: l.asking.first[:0]}
 	out := l.upgrade.Handshake(b[:end])
 	ask := &l.asking
 	switch {
@@ -150,24 +151,55 @@ func (l *loop) admit(s poller.Slot, ses *session, ask *request) (*protocol.Rejec
 		}
 		ses.flags |= counted
 	}
-	l.connected(s, ses, string(l.upgrade.Request().Path))
-	for _, room := range ask.rooms {
-		if !l.admitTo(s, ses, room, l.srv.policy(room)) {
-			l.ended(s, ses, ReasonHandshake)
-			return rejectMembers, resultRoomFull
-		}
+	if !l.enterAll(ask) {
+		return rejectMembers, resultRoomFull
 	}
 	ses.flags |= upgraded
 	l.srv.connections.Add(1)
 	l.setExpiry(ses, id.Expires)
+	l.connected(s, ses, string(l.upgrade.Request().Path))
+	for i, room := range ask.rooms {
+		p := l.srv.policy(room)
+		l.join(s, ses, room, p, l.srv.sequence.Load())
+		l.joined(s, ses, room, p, ask.first[i])
+	}
 	l.arm(s, ses)
 	l.measure()
 	return nil, resultOK
 }
 
+// enterAll makes the connection to be a member of its rooms in the Directory: of all or
+// of none.
+func (l *loop) enterAll(ask *request) bool {
+	if len(ask.rooms) > 1 {
+		ask.rooms = unique(ask.rooms)
+	}
+	for i, room := range ask.rooms {
+		first, ok := l.enter(room, l.srv.policy(room))
+		if !ok {
+			for _, entered := range ask.rooms[:i] {
+				l.retreat(entered)
+			}
+			return false
+		}
+		ask.first = append(ask.first, first)
+	}
+	return true
+}
+
+// unique takes out what stands in a list already.
+func unique(list []string) []string {
+	kept := list[:0]
+	for _, s := range list {
+		if !slices.Contains(kept, s) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
 // unadmit takes back what admit has done before it failed.
 func (l *loop) unadmit(s poller.Slot, ses *session) {
-	l.unseat(s, ses)
 	l.uncount(s, ses)
 	l.strings.drop(ses.who)
 	ses.who, ses.kind, ses.flags = 0, kindHandshake, 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"net"
@@ -57,6 +58,7 @@ type Server struct {
 	cut          atomic.Int64  // connections that a drain left when its time was up
 	draining     atomic.Bool
 	running      atomic.Bool
+	ran          atomic.Bool
 
 	// Guarded by once.
 	once    sync.Once
@@ -166,6 +168,9 @@ func (s *Server) Addrs() []net.Addr { return s.group.Addrs() }
 // or until Shutdown was called elsewhere and is done. It returns nil when
 // stopped so, and an error when a loop failed.
 func (s *Server) Run(ctx context.Context) error {
+	if s.ran.Swap(true) {
+		return errors.New("a Server runs once: another one would be right")
+	}
 	stopped := make(chan struct{})
 	s.running.Store(true)
 	defer s.running.Store(false)

@@ -165,7 +165,7 @@ func (sp *speaking) publish(l *loop, s poller.Slot, ses *session) {
 		e := l.event(WhatPublish, s, ses)
 		e.Room, e.Data, e.Position, e.Key = sp.pub.room, protocol.Payload(sp.pub.raw), at, sp.pub.key
 		e.Binary, e.JSON = sp.pub.form == native.FormBinary, sp.pub.isJSON()
-		l.srv.cfg.Observer.Event(e)
+		l.srv.notify(e)
 	}
 	if sp.raw {
 		return

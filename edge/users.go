@@ -281,8 +281,11 @@ const maxUserConns = 1000
 // User tells of the connections of a user, up to a thousand. ErrUser. It waits for the
 // loops, and must not be called on one.
 func (s *Server) User(ctx context.Context, user string) ([]ConnInfo, error) {
-	if !auth.ValidUser(user) {
+	switch {
+	case !auth.ValidUser(user):
 		return nil, ErrUser
+	case !s.running.Load():
+		return nil, ErrClosed
 	}
 	byLoop := map[int][]poller.Slot{}
 	for i, w := range s.users.of(s.userHash([]byte(user))) {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/roostws/roost/auth"
-	"github.com/roostws/roost/broker"
 	"github.com/roostws/roost/edge"
 	"github.com/roostws/roost/rooms"
 )
@@ -190,7 +189,7 @@ func policies(rules []roomRule) ([]edge.RoomPolicy, error) {
 		}
 		c, known := schemas[r.schema]
 		if !known {
-			c.schema, c.err = broker.CompileSchema(string(r.schema))
+			c.schema, c.err = edge.CompileSchema(string(r.schema))
 			schemas[r.schema] = c
 			if c.err != nil { // once, where it stands first
 				errs = append(errs, fmt.Errorf("%s: %w", r.places["schema"], c.err))

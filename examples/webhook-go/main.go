@@ -16,7 +16,8 @@ import (
 
 func main() {
 	secret := cmp.Or(os.Getenv("ROOST_WEBHOOK_SECRET"), "s3cret") // as roost has it
-	fmt.Println(http.ListenAndServe("127.0.0.1:3000", backend(secret, os.Stdout)))
+	address := "127.0.0.1:" + cmp.Or(os.Getenv("PORT"), "3000")
+	fmt.Println(http.ListenAndServe(address, backend(secret, os.Stdout)))
 }
 
 func backend(secret string, log io.Writer) http.HandlerFunc {
