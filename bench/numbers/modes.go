@@ -49,14 +49,18 @@ var modes = []mode{
 			return map[string]*float64{"gc": r.Server.FreeFull, "gc_empty": r.Server.FreeEmpty}
 		}},
 	}},
+	{"native", []step{
+		{roostJWT, nativeIdle, takeAs("native")},
+		{roostPresence, nativeIdle, takeAs("native_presence")},
+		{floor, delivery(10, nativeSize), takeSteady("native_delivery")},
+		{roost, nativeDelivery, takeSteady("native_delivery")},
+	}},
 	{"echo", both(echoLoad, func(r bench.Result) map[string]*float64 {
 		return map[string]*float64{"echo": steady(r)}
 	})},
-	{"delivery", both(delivery(10), func(r bench.Result) map[string]*float64 {
-		return map[string]*float64{"delivery": steady(r)}
-	})},
+	{"delivery", both(delivery(10, usualSize), takeSteady("delivery"))},
 	// Of a backlog only the whole is a measure: what is published in a window is delivered in a later one.
-	{"backlog", both(delivery(100), func(r bench.Result) map[string]*float64 {
+	{"backlog", both(delivery(100, usualSize), func(r bench.Result) map[string]*float64 {
 		return map[string]*float64{"backlog": r.Server.CPUPerOp}
 	})},
 	{"upgrade", []step{
@@ -142,10 +146,38 @@ func echoLoad(in *instance, z sizes) []string {
 	return []string{"echo", "--url", "ws://" + in.address(in.clients) + "/echo", "--conns", z.conns(echoConns), "--duration", z.duration.String(), "--warmup", (z.duration / 4).String()}
 }
 
-func delivery(rate int) func(*instance, sizes) []string {
+func takeAs(key string) func(bench.Result) map[string]*float64 {
+	return func(r bench.Result) map[string]*float64 { return map[string]*float64{key: whole(r.Server.RSSPerConn)} }
+}
+
+func takeSteady(key string) func(bench.Result) map[string]*float64 {
+	return func(r bench.Result) map[string]*float64 { return map[string]*float64{key: steady(r)} }
+}
+
+const (
+	usualSize = 128 // bytes of a message
+	// nativeSize is how many the native message of one has, in the room bench.
+	nativeSize = usualSize + len(`{"type":"message","room":"bench","offset":10,"data":""}`)
+)
+
+func (in *instance) native() string { return "ws://" + in.address(in.clients) + "/ws" }
+
+// nativeIdle holds native clients, each with a user of its own and in three rooms.
+func nativeIdle(in *instance, z sizes) []string {
+	return append(idle("--jwt-secret", secret)(in, z), "--url", in.native(),
+		"--first", `{"type":"join","id":1,"rooms":["a","b","c"]}`, "--ready", `"room":"c"`)
+}
+
+// nativeDelivery publishes to native members.
+func nativeDelivery(in *instance, z sizes) []string {
+	return append(delivery(10, usualSize)(in, z), "--url", in.native(),
+		"--first", `{"type":"join","id":1,"room":"bench"}`, "--ready", `"joined"`)
+}
+
+func delivery(rate, size int) func(*instance, sizes) []string {
 	return func(in *instance, z sizes) []string {
 		args := []string{"fanout", "--url", in.room(), "--conns", z.conns(fanMembers),
-			"--rate", fmt.Sprint(rate), "--duration", (fanCount * z.duration / usualDuration * time.Second / time.Duration(rate)).String()}
+			"--size", fmt.Sprint(size), "--rate", fmt.Sprint(rate), "--duration", (fanCount * z.duration / usualDuration * time.Second / time.Duration(rate)).String()}
 		if in.admin != 0 {
 			args = append(args, "--publish", "POST http://"+in.address(in.admin)+"/v1/rooms/bench/publish")
 		}

@@ -14,7 +14,13 @@ import (
 )
 
 // programs are the paths of what is run.
-type programs struct{ roost, floor, load string }
+type programs struct {
+	roost, floor, load string
+	presence           string // a configuration of rooms that keep presence
+}
+
+// presenceRules have all rooms keep presence.
+const presenceRules = "rooms:\n  - match: \"*\"\n    presence: true\n"
 
 // build compiles all three: roost to where a user has it, the others to dir.
 func build(ctx context.Context, dir string, stderr io.Writer) (programs, error) {
@@ -26,6 +32,11 @@ func build(ctx context.Context, dir string, stderr io.Writer) (programs, error) 
 		roost: filepath.Join(root, "bin", "roost"),
 		floor: filepath.Join(dir, "floor"),
 		load:  filepath.Join(dir, "load"),
+
+		presence: filepath.Join(dir, "presence.yaml"),
+	}
+	if err := os.WriteFile(p.presence, []byte(presenceRules), 0o600); err != nil {
+		return programs{}, err
 	}
 	for path, out := range map[string]string{"./cmd/roost": p.roost, "./bench/floor": p.floor, "./bench/load": p.load} {
 		c := exec.CommandContext(ctx, "go", "build", "-o", out, path)

@@ -18,9 +18,10 @@ import (
 type server string
 
 const (
-	floor    server = "floor"
-	roost    server = "roost"
-	roostJWT server = "roost with tokens"
+	floor         server = "floor"
+	roost         server = "roost"
+	roostJWT      server = "roost with tokens"
+	roostPresence server = "roost with tokens and presence"
 )
 
 // column is under whose name its figures stand.
@@ -56,10 +57,14 @@ func (s server) start(ctx context.Context, p programs) (*instance, error) {
 	if s != floor {
 		in.admin = freePort()
 		args = []string{p.roost, "serve", "--listen", in.address(in.clients), "--admin", in.address(in.admin), "--echo", "--debug"}
-		if s == roostJWT {
-			args = append(args, "--auth", "jwt", "--jwt-secret", secret)
-		} else {
+		switch s {
+		case roost:
 			args = append(args, "--auth", "none")
+		case roostPresence:
+			args = append(args, "--config", p.presence)
+			fallthrough
+		default:
+			args = append(args, "--auth", "jwt", "--jwt-secret", secret)
 		}
 	}
 	in.cmd = exec.CommandContext(ctx, args[0], args[1:]...)

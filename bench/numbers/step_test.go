@@ -11,22 +11,21 @@ import (
 	"github.com/roostws/roost/bench"
 )
 
-// small is the floor and the load, built, and the stand-in for roost.
+// small is all that is run, built for the test.
 func small(t *testing.T) programs {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("builds programs and runs them for some seconds")
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
-	p := programs{roost: self, floor: filepath.Join(dir, "floor"), load: filepath.Join(dir, "load")}
-	for path, out := range map[string]string{"../floor": p.floor, "../load": p.load} {
+	p := programs{roost: filepath.Join(dir, "roost"), floor: filepath.Join(dir, "floor"), load: filepath.Join(dir, "load"), presence: filepath.Join(dir, "presence.yaml")}
+	for path, out := range map[string]string{"../../cmd/roost": p.roost, "../floor": p.floor, "../load": p.load} {
 		if said, err := exec.Command("go", "build", "-o", out, path).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, said)
 		}
+	}
+	if err := os.WriteFile(p.presence, []byte(presenceRules), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	return p
 }

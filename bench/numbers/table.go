@@ -16,6 +16,9 @@ type figure struct {
 var figures = []figure{
 	{"idle", "idle connection, token and user of its own, in a room, heartbeat armed: memory", "B", false},
 	{"idle_settled", "the same, after a collection", "B", false},
+	{"native", "idle native connection, token and user of its own, in three rooms: memory", "B", false},
+	{"native_presence", "the same in rooms with presence: memory", "B", false},
+	{"native_delivery", "delivery of 128 B to 5,000 native members, 10 messages a second (the floor: as many bytes as theirs have): CPU", "µs", true},
 	{"gc", "full collection beside 15,000 idle connections: CPU", "ms", false},
 	{"gc_empty", "full collection beside none: CPU", "ms", false},
 	{"echo", "echo of 128 B, 1,000 connections: CPU", "µs", true},
