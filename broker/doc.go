@@ -24,6 +24,9 @@
 //
 // It does no I/O, starts no goroutine and reads no clock: now is an argument.
 //
+// Presence knows which users are in which rooms and folds what is to be told of that;
+// Schema and Patch check and change JSON, within bounds, whatever they are given.
+//
 // Types: Memory is the broker of a single node; Position is a message's place;
 // Delivery is what the broker hands on and keeps, under its Terms; Snapshot is what
 // is known of a room at one moment.
