@@ -1,12 +1,9 @@
 package edge
 
 import (
-	"bytes"
 	"errors"
 	"net/url"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/roostws/roost/auth"
 	"github.com/roostws/roost/native"
@@ -130,87 +127,6 @@ func (l *loop) answerRequest(s poller.Slot, ses *session, b []byte, end int, v *
 		return l.Live(s)
 	}
 	return false
-}
-
-// admit makes the connection what it asked to be. Its seats are taken before the
-// answer leaves: what is published after the client saw 101 reaches it.
-func (l *loop) admit(s poller.Slot, ses *session, ask *request) (*protocol.Reject, result) {
-	id := &ask.identity
-	if len(id.User) > auth.MaxUser || len(id.Info) > auth.MaxInfo {
-		return rejectInternal, resultRefused // of a Verifier that is not auth's
-	}
-	var ok bool
-	l.packed = appendClaims(l.packed[:0], id, ask.kind == kindNative && ask.flags&unrestricted == 0)
-	if ses.who, ok = l.strings.put(l.packed); !ok {
-		return rejectMemory, resultBusy
-	}
-	ses.kind, ses.flags = ask.kind, ask.flags
-	if id.User != "" {
-		if !l.srv.users.add(l.srv.userHash([]byte(id.User)), at(l.Index(), s), l.srv.cfg.MaxPerUser) {
-			return rejectUser, resultPerUser
-		}
-		ses.flags |= counted
-	}
-	if !l.enterAll(ask) {
-		return rejectMembers, resultRoomFull
-	}
-	ses.flags |= upgraded
-	l.srv.connections.Add(1)
-	l.setExpiry(ses, id.Expires)
-	l.connected(s, ses, string(l.upgrade.Request().Path))
-	for i, room := range ask.rooms {
-		p := l.srv.policy(room)
-		l.join(s, ses, room, p, l.srv.sequence.Load())
-		l.joined(s, ses, room, p, ask.first[i])
-	}
-	l.arm(s, ses)
-	l.measure()
-	return nil, resultOK
-}
-
-// enterAll makes the connection to be a member of its rooms in the Directory: of all or
-// of none.
-func (l *loop) enterAll(ask *request) bool {
-	if len(ask.rooms) > 1 {
-		ask.rooms = unique(ask.rooms)
-	}
-	for i, room := range ask.rooms {
-		first, ok := l.enter(room, l.srv.policy(room))
-		if !ok {
-			for _, entered := range ask.rooms[:i] {
-				l.retreat(entered)
-			}
-			return false
-		}
-		ask.first = append(ask.first, first)
-	}
-	return true
-}
-
-// unique takes out what stands in a list already.
-func unique(list []string) []string {
-	kept := list[:0]
-	for _, s := range list {
-		if !slices.Contains(kept, s) {
-			kept = append(kept, s)
-		}
-	}
-	return kept
-}
-
-// unadmit takes back what admit has done before it failed.
-func (l *loop) unadmit(s poller.Slot, ses *session) {
-	l.uncount(s, ses)
-	l.strings.drop(ses.who)
-	ses.who, ses.kind, ses.flags = 0, kindHandshake, 0
-}
-
-// uncount takes a connection out of the users' map.
-func (l *loop) uncount(s poller.Slot, ses *session) {
-	if ses.flags&counted != 0 {
-		ses.flags &^= counted
-		l.srv.users.remove(l.srv.userHash(l.claims(ses).user()), at(l.Index(), s))
-	}
 }
 
 // refuse answers a request that is not handed to the Handshaker, or no more.
@@ -357,97 +273,6 @@ func (l *loop) stream(q *protocol.Request, ask *request, room string) *protocol.
 
 // nativePath is where the native protocol is spoken.
 const nativePath = "/ws"
-
-// identify finds out who asks, or what must be found out off the loop first.
-func (l *loop) identify(q *protocol.Request, ask *request) (result, *protocol.Reject) {
-	cfg := &l.srv.cfg
-	if v := ask.verdict; v != nil {
-		switch {
-		case v.reject != nil:
-			return resultRefused, v.reject
-		case v.err != nil:
-			return resultUnauthorized, &protocol.Reject{Status: 401, Code: "unauthorized", Message: v.err.Error()}
-		}
-		ask.take(l.srv, v)
-		return resultOK, nil
-	}
-	token, err := l.token(q)
-	if errors.Is(err, auth.ErrAmbiguous) && (cfg.Auth != nil || cfg.AskIdentity) {
-		return resultMalformed, rejectAmbiguous
-	}
-	p := &parking{id: l.ID(ask.slot)}
-	if name, ok := q.Query("ticket"); ok && len(name) > 0 {
-		if err == nil && cfg.Auth != nil {
-			return resultMalformed, rejectAmbiguous
-		}
-		p.known.identity, err = l.srv.tickets.take(string(name), time.Now())
-		p.known.limits = true
-	} else if cfg.Auth == nil {
-		err = nil // nobody asks for a token
-	} else if err == nil && cfg.Auth.Inline() {
-		p.known.identity, err = cfg.Auth.Verify(l.srv.workers.ctx, token, time.Now())
-	} else if err == nil {
-		p.token = token
-	}
-	if err != nil {
-		return resultUnauthorized, &protocol.Reject{Status: 401, Code: "unauthorized", Message: err.Error()}
-	}
-	joins := l.srv.asks(WhatJoin) && ask.kind == kindRoom
-	if joins || l.srv.asks(WhatConnect) {
-		p.ask = l.handshakeQuestion(q, ask, token)
-		if joins {
-			p.joins = slices.Clone(ask.rooms)
-		}
-	}
-	if p.token != "" || p.ask != nil {
-		ask.parking = p
-		return resultOK, nil
-	}
-	ask.take(l.srv, &p.known)
-	return resultOK, nil
-}
-
-// take has the client be who a verdict says.
-func (ask *request) take(s *Server, v *verdict) {
-	ask.identity = v.identity
-	if s.unlimited(v) {
-		ask.flags |= unrestricted
-	}
-}
-
-// unlimited says whether nothing limits what somebody may do: nobody asks for tokens, and
-// no ticket or Decider has said more.
-func (s *Server) unlimited(v *verdict) bool {
-	return s.cfg.Auth == nil && !s.cfg.AskIdentity && !v.limits
-}
-
-// token finds the token of a request.
-func (l *loop) token(q *protocol.Request) (string, error) {
-	query, _ := q.Query("token")
-	sources := auth.Sources{Authorization: q.Authorization, Query: query, Protocols: q.Protocols, Cookie: q.Cookie, CookieName: l.srv.cfg.TokenCookie}
-	token, _, err := sources.Token()
-	return token, err
-}
-
-// handshakeQuestion is what the Decider is asked about a handshake.
-func (l *loop) handshakeQuestion(q *protocol.Request, ask *request, token string) *Question {
-	return &Question{
-		What: WhatConnect, Time: time.Now(), Conn: l.srv.ConnName(l.ID(ask.slot)), Remote: l.Addr(ask.slot),
-		Path: string(q.Path), Query: withoutSecrets(string(q.RawQuery)), Rooms: slices.Clone(ask.rooms), Token: token,
-		Origin: string(q.Origin), Host: string(q.Host), Cookie: string(q.Cookie), UserAgent: string(q.UserAgent),
-		Forwarded: string(q.XForwardedFor),
-	}
-}
-
-// offers says whether a list of subprotocols has one.
-func offers(protocols []byte, name string) bool {
-	for p := range bytes.SplitSeq(protocols, []byte(",")) {
-		if string(bytes.TrimSpace(p)) == name {
-			return true
-		}
-	}
-	return false
-}
 
 // consult asks the embedding program.
 func (l *loop) consult(q *protocol.Request, ask *request, own bool) *protocol.Reject {
