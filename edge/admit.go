@@ -88,4 +88,3 @@ func (l *loop) uncount(s poller.Slot, ses *session) {
 		l.srv.users.remove(l.srv.userHash(l.claims(ses).user()), at(l.Index(), s))
 	}
 }
-

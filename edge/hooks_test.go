@@ -275,4 +275,3 @@ func TestServer_Decider_TooManyQuestions(t *testing.T) {
 		c.nextOf("joined")
 	}
 }
-

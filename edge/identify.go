@@ -100,4 +100,3 @@ func offers(protocols []byte, name string) bool {
 	}
 	return false
 }
-

@@ -171,4 +171,3 @@ func (u *users) bytes() (n int64) {
 	}
 	return n
 }
-
