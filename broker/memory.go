@@ -24,7 +24,7 @@ type Config struct {
 	// first; where there is none the number is passed by one, by 63 at most.
 	MaxRooms int
 	// IdleTTL is how long they are kept after the last message or Snapshot.
-	// Default 5 min.
+	// Default 1 min.
 	IdleTTL time.Duration
 	// HistoryMemory is how many bytes all histories together take. Default 64 MiB.
 	// Past it the rooms longest without a message lose theirs first.
@@ -46,7 +46,7 @@ func (c Config) withDefaults() Config {
 		c.MaxRooms = 1 << 20
 	}
 	if c.IdleTTL <= 0 {
-		c.IdleTTL = 5 * time.Minute
+		c.IdleTTL = time.Minute
 	}
 	if c.HistoryMemory <= 0 {
 		c.HistoryMemory = 64 << 20

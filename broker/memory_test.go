@@ -215,7 +215,7 @@ func TestConfig_Defaults(t *testing.T) {
 	for _, cfg := range []Config{{}, {MaxRooms: -1, IdleTTL: -1, HistoryMemory: -1, DocumentMemory: -1, MaxOnce: -1}} {
 		m := NewMemory(cfg)
 		got := m.cfg
-		if got.MaxRooms != 1<<20 || got.IdleTTL != 5*time.Minute || got.HistoryMemory != 64<<20 ||
+		if got.MaxRooms != 1<<20 || got.IdleTTL != time.Minute || got.HistoryMemory != 64<<20 ||
 			got.DocumentMemory != 64<<20 || got.MaxOnce != 262_144 || got.Needed("r") {
 			t.Errorf("the defaults are %+v", got)
 		}

@@ -76,15 +76,16 @@ func testOnceRepeats(t *testing.T, make Make) {
 	terms.Once = "key"
 	first := publish(t, b, "r", "first", terms)
 	publish(t, b, "r", "second", keeps(10))
-	for _, wait := range []time.Duration{0, time.Minute, 5*time.Minute - 1} {
+	for _, wait := range []time.Duration{0, 30 * time.Second, 5*time.Minute - 1} {
 		terms.Now = after(wait)
 		again := message{text: "again"}
 		if at, err := b.Publish("r", &again, terms); err != nil || at != first || again.got != nil {
 			t.Errorf("after %v a repeat is answered %+v, %v and delivered at %+v; the first was at %+v", wait, at, err, again.got, first)
 		}
-	}
-	if top, _ := b.Top("r"); top.Offset != 2 {
-		t.Errorf("after repeats the top is %+v", top)
+		// A room may be forgotten before its keys are.
+		if top, known := b.Top("r"); known && top.Offset != 2 {
+			t.Errorf("after repeats the top is %+v", top)
+		}
 	}
 	if at := publish(t, b, "other", "text", terms); at.Offset != 1 {
 		t.Errorf("the key in another room is at %+v", at)
