@@ -18,6 +18,8 @@ type Config struct {
 	Listen []string // host:port of each listener. Default 127.0.0.1:8080
 	Loops  int      // event loops, 1 to 64. Default: one on one or two processors, else half of GOMAXPROCS
 	Echo   bool     // serve /echo
+	// Deflate offers permessage-deflate (RFC 7692), each message by itself.
+	Deflate bool
 
 	// Who may come in.
 	Auth        auth.Verifier // how tokens are verified; nil: nobody is asked for one

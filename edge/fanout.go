@@ -65,21 +65,26 @@ type skip struct {
 func (l *loop) publication(p *publication) {
 	l.srv.publishBytes.Add(-p.cost())
 	if p.raw == nil {
-		l.feed(l.shards[formNative].Find(p.seat), p, p.native)
+		for _, f := range [...]form{formNative, formNativeDeflated} {
+			if r := l.shards[f].Find(p.seat); r != nil {
+				l.feed(r, p, p.frame(l, f))
+			}
+		}
 		return
 	}
 	if len(l.latest) > 0 {
 		l.latest[p.room].put(p)
 	}
-	l.feed(l.shards[formRaw].Find(p.room), p, p.raw)
-	if r := l.shards[formNative].Find(p.room); r != nil {
-		l.feed(r, p, p.nativeFrame())
+	for f, shard := range l.shards {
+		if r := shard.Find(p.room); r != nil {
+			l.feed(r, p, p.frame(l, form(f)))
+		}
 	}
 }
 
 // feed adds a frame to a room's feed.
 func (l *loop) feed(r *rooms.Room[backlog], p *publication, frame []byte) {
-	if r == nil || p.seq <= r.Data.since {
+	if p.seq <= r.Data.since {
 		return // those whom it was for have left meanwhile
 	}
 	f := r.Data.feed

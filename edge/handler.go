@@ -117,7 +117,7 @@ func (c Conn) Send(m Message) error {
 	if err != nil {
 		return err
 	}
-	if !c.loop.Write(c.slot, p.frame(c.loop.session(c.slot).kind)) {
+	if !c.loop.Write(c.slot, p.frame(c.loop, c.loop.session(c.slot))) {
 		return ErrClosed
 	}
 	return nil

@@ -45,6 +45,7 @@ type ConnInfo struct {
 	Queued  int           // bytes that wait for it
 	Expires int64         // when its token ends, in Unix seconds; 0: never
 	Info    []byte        // JSON, or nil
+	Deflate bool          // its messages may be compressed
 }
 
 // A HistoryPage is a piece of a room's history.
@@ -177,7 +178,7 @@ func (l *loop) info(s poller.Slot) ConnInfo {
 	return ConnInfo{
 		ID: l.ID(s), Kind: ses.kind.String(), User: string(c.user()), Remote: l.Addr(s), Rooms: l.roomsOf(ses),
 		Age: l.ago(l.Opened(s)), Heard: l.ago(l.Heard(s)), Queued: l.Waiting(s), Expires: int64(ses.expires),
-		Info: append([]byte(nil), c.info()...),
+		Info: append([]byte(nil), c.info()...), Deflate: ses.flags&deflates != 0,
 	}
 }
 

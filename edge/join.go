@@ -64,7 +64,7 @@ func (j *joining) start(l *loop, s poller.Slot, ses *session) bool {
 		return false
 	}
 	j.policy = l.srv.policy(room)
-	if l.shards[formNative].Seated(ses.seats, room) {
+	if l.shardOf(ses).Seated(ses.seats, room) {
 		// It gets what is published already: there is nothing to recover.
 		if j.command.Watch && j.policy.Presence {
 			l.watch(s, ses, room, j.policy, l.srv.sequence.Load())
@@ -88,7 +88,7 @@ func (j *joining) refused(l *loop, ses *session, room string) *refusal {
 		return badRoom(room)
 	case !l.mayJoin(ses, room):
 		return &refusal{code: native.Forbidden, message: "joining this room is not allowed", room: room}
-	case l.count(ses) >= l.srv.cfg.MaxJoined && !l.shards[formNative].Seated(ses.seats, room):
+	case l.count(ses) >= l.srv.cfg.MaxJoined && !l.shardOf(ses).Seated(ses.seats, room):
 		return &refusal{code: native.Forbidden, message: fmt.Sprintf("a connection can join at most %d rooms", l.srv.cfg.MaxJoined), room: room}
 	}
 	return nil
@@ -207,7 +207,7 @@ func (j *joining) reply(l *loop, s poller.Slot) {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(b, protocol.Payload(j.kept[i].Delivery.(*publication).nativeFrame())...)
+			b = append(b, protocol.Payload(j.kept[i].Delivery.(*publication).frame(l, formNative))...)
 		}
 		b = append(b, ']')
 	}

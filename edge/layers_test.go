@@ -30,6 +30,7 @@ var layers = map[string][]string{
 var owners = map[string][]string{
 	"github.com/gobwas/ws":                     {"protocol"},
 	"github.com/panjf2000/gnet/v2":             {"poller"},
+	"github.com/klauspost/compress":            {"protocol"},
 	"github.com/golang-jwt/jwt/v5":             {"auth"},
 	"github.com/evanphx/json-patch/v5":         {"broker"},
 	"github.com/santhosh-tekuri/jsonschema/v6": {"broker"},

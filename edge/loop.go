@@ -41,6 +41,8 @@ type loop struct {
 	reply     []byte             // for what is said to native clients
 	packed    []byte             // for claims
 	parser    native.Parser
+	inflater  protocol.Inflater
+	deflater  *protocol.Deflater // made with the first message that it is for
 	command   native.Command
 
 	// Atomic: read by Stats.
@@ -57,7 +59,8 @@ func newLoop(s *Server, pl *poller.Loop) (*loop, error) {
 	l := &loop{
 		Loop: pl, srv: s,
 		heartbeat: uint32(s.cfg.Heartbeat / time.Second), patience: uint32(s.cfg.HeartbeatTimeout / time.Second),
-		reader: &protocol.Reader{Limit: s.cfg.MaxMessage}, reading: nobody,
+		inflater: protocol.Inflater{Limit: s.cfg.MaxMessage},
+		reader:   &protocol.Reader{Limit: s.cfg.MaxMessage}, reading: nobody,
 	}
 	l.upgrade = protocol.NewHandshaker(l)
 	for i := range l.shards {
@@ -221,7 +224,7 @@ func (l *loop) Post(p poller.Post) {
 
 // deliver writes a parcel to a connection, where it is there.
 func (l *loop) deliver(s poller.Slot, ok bool, p *parcel) {
-	if !ok || l.session(s).kind <= kindParked || !l.WriteShared(s, p.frame(l.session(s).kind)) {
+	if !ok || l.session(s).kind <= kindParked || !l.WriteShared(s, p.frame(l, l.session(s))) {
 		l.dropped[dropClosed].Add(1)
 		return
 	}

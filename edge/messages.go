@@ -28,6 +28,7 @@ func (l *loop) handle(s poller.Slot, ses *session, b []byte) {
 	if ses.kind == kindEcho || ses.kind == kindNative {
 		l.Throttle(s)
 	}
+	r.Deflate = ses.flags&deflates != 0
 	l.reading = s
 	whole := false
 	for len(b) > 0 && !l.mustWait(s, ses) {
@@ -148,9 +149,15 @@ func (l *loop) message(s poller.Slot, ses *session, m *protocol.Message) {
 		l.goodbye(s, ses, m)
 	default:
 		l.received.Add(1)
+		if m.Compressed {
+			if err := l.inflater.Inflate(m); err != nil {
+				l.broken(s, err)
+				return
+			}
+		}
 		switch ses.kind {
 		case kindEcho:
-			l.Write(s, m.Frame())
+			l.echo(s, ses, m)
 		case kindRoom:
 			l.publishFrom(s, ses, m)
 		case kindNative:
@@ -159,6 +166,15 @@ func (l *loop) message(s poller.Slot, ses *session, m *protocol.Message) {
 			l.srv.handler.Message(Conn{l, s}, Message{Data: m.Payload, Binary: m.Op == protocol.OpBinary})
 		}
 	}
+}
+
+// echo sends a message back.
+func (l *loop) echo(s poller.Slot, ses *session, m *protocol.Message) {
+	if ses.flags&deflates != 0 {
+		l.Write(s, l.deflate(m.Frame()))
+		return
+	}
+	l.Write(s, m.Frame())
 }
 
 // goodbye answers a client's close frame with its own code and ends the

@@ -97,7 +97,11 @@ func (l *loop) greet(s poller.Slot, ses *session) {
 // say sends a message to a native client.
 func (l *loop) say(s poller.Slot, text []byte) {
 	l.scratch = protocol.AppendFrame(l.scratch[:0], protocol.OpText, text)
-	l.Write(s, l.scratch)
+	if l.session(s).flags&deflates != 0 {
+		l.Write(s, l.deflate(l.scratch))
+	} else {
+		l.Write(s, l.scratch)
+	}
 	if cap(l.scratch) > keptReply {
 		l.scratch = nil
 	}

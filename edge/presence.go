@@ -46,7 +46,7 @@ func (s *Server) tellPresence() {
 // seat.
 func (s *Server) postNative(room, seat string, text []byte, exclude ConnID) {
 	p := &publication{srv: s, room: room, seat: seat, exclude: exclude, at: s.sinceBegan()}
-	p.native = protocol.AppendFrame(make([]byte, 0, protocol.FrameSize(len(text))), protocol.OpText, text)
+	p.text = protocol.AppendFrame(make([]byte, 0, protocol.FrameSize(len(text))), protocol.OpText, text)
 	p.post()
 }
 
@@ -116,7 +116,7 @@ func parsePlace(text string, loops int) (place, error) {
 		}
 		n[i] = int(v)
 	}
-	if n[0] >= loops || n[1] >= numForms {
+	if n[0] >= loops || n[1] >= int(numForms) {
 		return place{}, ErrNotFound
 	}
 	return place{n[0], n[1], n[2] - 1}, nil
@@ -125,7 +125,7 @@ func parsePlace(text string, loops int) (place, error) {
 // membersOf adds up to limit members to the list, and says where the next ones are.
 // Runs on the loop.
 func (l *loop) membersOf(room string, at place, limit int, list *[]PresenceMember) place {
-	for ; at.form < numForms; at.form, at.below = at.form+1, -1 {
+	for ; at.form < int(numForms); at.form, at.below = at.form+1, -1 {
 		r := l.shards[at.form].Find(room)
 		if r == nil {
 			continue

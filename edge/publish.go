@@ -2,7 +2,6 @@ package edge
 
 import (
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -55,90 +54,6 @@ const (
 	opCall            // Arg is a func()
 	opDrain           // Arg is an int: how many goodbyes
 )
-
-// The forms in which a room's messages go out: its members sit apart by them.
-const (
-	formRaw    = iota // bytes as published
-	formNative        // messages of roost.v1.json
-	numForms
-)
-
-// A publication is a message on its way to the loops that have members, and then
-// in the room's history. All share it; nobody changes it, but for the native
-// frame, which is made once, by who needs it first.
-type publication struct {
-	srv     *Server
-	room    string
-	raw     []byte // a frame; nil where it is for native members alone
-	seat    string // then: the room that those sit in, by the name it has in the Shard
-	form    native.Form
-	from    []byte // who published it, as JSON; nil: a service
-	key     string
-	exclude ConnID
-	at      int64  // nanoseconds since the group began
-	offset  uint64 // its place in the room
-	seq     uint64 // ascends with the offsets of a room
-
-	once   sync.Once
-	native []byte // a frame
-}
-
-// nativeFrame is the frame for native members.
-func (p *publication) nativeFrame() []byte {
-	if p.raw == nil {
-		return p.native
-	}
-	p.once.Do(func() {
-		m := native.Message{Room: p.room, Offset: p.offset, Data: protocol.Payload(p.raw), Form: p.form, From: p.from, Key: p.key}
-		b := m.Append(make([]byte, 0, p.nativeSize()))
-		p.native = protocol.AppendFrame(make([]byte, 0, protocol.FrameSize(len(b))), protocol.OpText, b)
-	})
-	return p.native
-}
-
-// nativeSize is about how large the native frame is.
-func (p *publication) nativeSize() int {
-	n := len(p.raw)
-	if p.form == native.FormBinary {
-		n += n / 3
-	}
-	return n + len(p.room) + len(p.from) + len(p.key) + 80
-}
-
-// Size is what history counts for it: both frames, and what they hang on.
-func (p *publication) Size() int {
-	return len(p.raw) + p.nativeSize() + publicationBytes
-}
-
-// publicationBytes is what a publication takes besides its strings.
-const publicationBytes = 200
-
-// cost is what it counts for until a loop takes it.
-func (p *publication) cost() int64 {
-	if p.raw == nil {
-		return cost(p.native)
-	}
-	return cost(p.raw)
-}
-
-// cost is what a frame counts for while a loop has it.
-func cost(frame []byte) int64 { return int64(len(frame) + postCost) }
-
-// A parcel is a message to one connection, or to some.
-type parcel struct {
-	raw  []byte // a frame
-	form native.Form
-	cost int64
-}
-
-// frame is the parcel as a connection of a kind gets it.
-func (p *parcel) frame(k kind) []byte {
-	if k != kindNative {
-		return p.raw
-	}
-	m := native.Message{Data: protocol.Payload(p.raw), Form: p.form}
-	return protocol.AppendFrame(nil, protocol.OpText, m.Append(nil))
-}
 
 // A goodbye ends one connection.
 type goodbye struct {

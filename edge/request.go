@@ -21,7 +21,7 @@ type request struct {
 	result   result   // where it is refused
 	identity auth.Identity
 	kind     kind
-	flags    uint8
+	flags    uint16
 	rooms    []string
 	first    []bool // of rooms: whether it is the only member
 }
@@ -110,6 +110,9 @@ func (l *loop) answerRequest(s poller.Slot, ses *session, b []byte, end int, v *
 		l.Write(s, out.Reply)
 		l.Finish(s, ReasonHandshake.cause())
 	default:
+		if out.Deflate {
+			ask.flags |= deflates
+		}
 		if reject, why := l.admit(s, ses, ask); reject != nil {
 			l.unadmit(s, ses)
 			l.refuse(s, reject, why)
@@ -213,7 +216,7 @@ func (l *loop) Decide(q *protocol.Request) protocol.Decision {
 			return no(resultRefused, reject)
 		}
 	}
-	d := protocol.Decision{Connection: srv.ConnName(l.ID(ask.slot))}
+	d := protocol.Decision{Connection: srv.ConnName(l.ID(ask.slot)), Deflate: srv.cfg.Deflate}
 	if ask.kind == kindNative && offers(q.Protocols, native.Subprotocol) {
 		d.Protocol = native.Subprotocol
 	}

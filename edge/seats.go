@@ -15,10 +15,7 @@ func isWatch(name string) bool { return strings.HasSuffix(name, watchMark) }
 
 // shardOf is where a connection's seats are.
 func (l *loop) shardOf(ses *session) *rooms.Shard[backlog] {
-	if ses.kind == kindNative {
-		return l.shards[formNative]
-	}
-	return l.shards[formRaw]
+	return l.shards[ses.form()]
 }
 
 // enter makes a member known to all: from then on what is published to the room is
@@ -35,7 +32,12 @@ func (l *loop) retreat(room string) (vacated bool) {
 
 // nobodyIn says whether nobody of the loop is or comes into a room.
 func (l *loop) nobodyIn(room string) bool {
-	return l.awaited[room] == 0 && l.shards[formRaw].Find(room) == nil && l.shards[formNative].Find(room) == nil
+	for _, shard := range l.shards {
+		if shard.Find(room) != nil {
+			return false
+		}
+	}
+	return l.awaited[room] == 0
 }
 
 // join seats a connection in a room. What was published up to the sequence since is
@@ -110,7 +112,7 @@ func (l *loop) watch(s poller.Slot, ses *session, room string, p *policy, since 
 }
 
 func (l *loop) unwatch(ses *session, room string) {
-	head, r, emptied, ok := l.shards[formNative].Leave(ses.seats, room+watchMark)
+	head, r, emptied, ok := l.shardOf(ses).Leave(ses.seats, room+watchMark)
 	if !ok {
 		return
 	}

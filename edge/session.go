@@ -24,14 +24,15 @@ func (k kind) String() string { return kindWords[k] }
 
 // Bits of session.flags.
 const (
-	mayPublish   uint8 = 1 << iota // what it sends is published to its first room
-	wantsOwn                       // and comes back to itself
-	upgraded                       // counts as a connection
-	handlerKnows                   // the embedding program's Open has run
-	unrestricted                   // it may join every room and publish to it
-	busy                           // what it sent last is being decided elsewhere; the rest waits
-	recorded                       // its end stands among the closings
-	counted                        // it stands among the users
+	mayPublish   uint16 = 1 << iota // what it sends is published to its first room
+	wantsOwn                        // and comes back to itself
+	upgraded                        // counts as a connection
+	handlerKnows                    // the embedding program's Open has run
+	unrestricted                    // it may join every room and publish to it
+	busy                            // what it sent last is being decided elsewhere; the rest waits
+	recorded                        // its end stands among the closings
+	counted                         // it stands among the users
+	deflates                        // permessage-deflate was negotiated
 )
 
 // A session is what edge keeps for a connection, beside the poller's record: 28
@@ -43,8 +44,8 @@ type session struct {
 	seats   uint32 // its chain of seats in the loop's Shard of its form
 	pinged  uint32 // the second of a ping that is not answered; 0: none
 	side    uint32 // what it has begun to send, as index + 1 of the loop's sides; 0: nothing
+	flags   uint16
 	kind    kind
-	flags   uint8
 	bad     uint8 // messages in a row that were no commands
 }
 

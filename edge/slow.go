@@ -89,10 +89,7 @@ func (l *loop) tellGap(s poller.Slot, ses *session, room string, g lag) {
 func (l *loop) giveLatest(s poller.Slot, ses *session, m *rooms.Member, key lagKey, g lag) {
 	for e := l.latest[key.room.Name].from(g.from); e != nil; e = e.Next() {
 		p := e.Value.(*publication)
-		frame := p.raw
-		if ses.kind == kindNative {
-			frame = p.nativeFrame()
-		}
+		frame := p.frame(l, ses.form())
 		if l.Spare(s) < len(frame)+gapSize {
 			l.lags[key] = g
 			l.Notify(s)

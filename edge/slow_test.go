@@ -202,7 +202,7 @@ func allSeen(seen, latest map[string]int) bool {
 func TestLatest_IsBounded(t *testing.T) {
 	x := newLatest()
 	for i := range maxKeys + 10 {
-		x.put(&publication{key: strconv.Itoa(i), offset: uint64(i + 1), raw: make([]byte, 10)})
+		x.put(&publication{srv: &Server{}, key: strconv.Itoa(i), offset: uint64(i + 1), raw: make([]byte, 10)})
 	}
 	if len(x.byKey) > maxKeys || x.bytes > maxKeyBytes || x.byTime.Len() != len(x.byKey) {
 		t.Errorf("%d keys, %d bytes", len(x.byKey), x.bytes)

@@ -63,7 +63,7 @@ func (l *loop) doPublish(s poller.Slot, ses *session, c *native.Command) {
 // publishFrom publishes what a member of a raw stream sent to its first room.
 func (l *loop) publishFrom(s poller.Slot, ses *session, m *protocol.Message) {
 	room := ""
-	l.shards[formRaw].Each(ses.seats, func(r *rooms.Room[backlog], _ *rooms.Member) bool {
+	l.shardOf(ses).Each(ses.seats, func(r *rooms.Room[backlog], _ *rooms.Member) bool {
 		room = r.Name
 		return false
 	})

@@ -55,13 +55,14 @@ func TestHandshaker_Handshake_AllocationsOfAnswers(t *testing.T) {
 		decision Decision
 		most     float64
 	}{
-		"let in":            {request("/rooms/a?token=x", "Cookie: a=b\r\nOrigin: http://o\r\n"), Decision{Connection: "abc"}, 2},
-		"with a protocol":   {request("/ws", "Sec-WebSocket-Protocol: roost.v1.json, bearer.x\r\n"), Decision{Connection: "abc", Protocol: "roost.v1.json"}, 3},
-		"with a long token": {request("/ws?token=" + strings.Repeat("x", 2000)), Decision{Connection: "abc"}, 2},
-		"parked":            {request("/"), Decision{Park: true}, 0},
-		"refused":           {request("/"), Decision{Reject: rejectHost}, 0},
-		"malformed":         {"GET /\r\n\r\n", Decision{}, 0},
-		"plain":             {"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", Decision{}, 0},
+		"let in with deflate": {request("/rooms/a?token=x", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"), Decision{Connection: "abc", Deflate: true}, 2},
+		"let in":              {request("/rooms/a?token=x", "Cookie: a=b\r\nOrigin: http://o\r\n"), Decision{Connection: "abc"}, 2},
+		"with a protocol":     {request("/ws", "Sec-WebSocket-Protocol: roost.v1.json, bearer.x\r\n"), Decision{Connection: "abc", Protocol: "roost.v1.json"}, 3},
+		"with a long token":   {request("/ws?token=" + strings.Repeat("x", 2000)), Decision{Connection: "abc"}, 2},
+		"parked":              {request("/"), Decision{Park: true}, 0},
+		"refused":             {request("/"), Decision{Reject: rejectHost}, 0},
+		"malformed":           {"GET /\r\n\r\n", Decision{}, 0},
+		"plain":               {"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", Decision{}, 0},
 	} {
 		h := NewHandshaker(&asked{decision: c.decision})
 		head := []byte(c.head)
@@ -106,6 +107,15 @@ func BenchmarkReader_Next(b *testing.B) {
 			}
 		})
 	}
+	b.Run("compressed/100", func(b *testing.B) { // read, not inflated
+		one := []byte(frame(text|rsv1, strings.Repeat("m", 100)))
+		in := make([]byte, len(one))
+		r := &Reader{Limit: 1 << 20, Deflate: true}
+		for b.Loop() {
+			copy(in, one)
+			_, _, _ = r.Next(in)
+		}
+	})
 	b.Run("ping", func(b *testing.B) {
 		one := []byte(frame(pong, ""))
 		r := &Reader{Limit: 1 << 20}

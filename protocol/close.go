@@ -15,7 +15,7 @@ type CloseError struct {
 
 func (e *CloseError) Error() string { return e.Text }
 
-// What a client may do wrong (RFC 6455, 5 and 7).
+// What a client may do wrong (RFC 6455, 5 and 7; RFC 7692, 7).
 var (
 	errReserved     = &CloseError{1002, "reserved bits are set"}
 	errOpcode       = &CloseError{1002, "opcode is reserved"}
@@ -28,6 +28,7 @@ var (
 	errInterrupted  = &CloseError{1002, "message begins within another"}
 	errTooLarge     = &CloseError{1009, "message is too large"}
 	errText         = &CloseError{1007, "text is not UTF-8"}
+	errDeflate      = &CloseError{1007, "compressed data is broken"}
 	errCloseLength  = &CloseError{1002, "close frame has half a code"}
 	errCloseCode    = &CloseError{1002, "close code is not allowed"}
 	errCloseText    = &CloseError{1007, "close reason is not UTF-8"}

@@ -11,15 +11,20 @@ import (
 
 // plainly reads whole input the simple way: all at once, with copies, straight
 // from the RFC. It shares nothing with Reader, unmasking among it.
-func plainly(in []byte, limit int) string {
+func plainly(in []byte, limit int, deflate bool) string {
 	var out []string
 	var op Op
 	var msg []byte
+	var z bool
 	stop := func(code int) string { return strings.Join(append(out, fmt.Sprint(code)), " ") }
 	for len(in) > 0 {
 		f, o := in[0]&0x80 != 0, Op(in[0]&15)
 		ctl := o >= 8
-		if in[0]&0x70 != 0 || o > 2 && o < 8 || o > 10 || ctl && !f || o == 0 && op == 0 || op != 0 && (o == 1 || o == 2) {
+		rsv := in[0] & 0x70
+		if deflate && (o == 1 || o == 2) {
+			rsv &= 0x30
+		}
+		if rsv != 0 || o > 2 && o < 8 || o > 10 || ctl && !f || o == 0 && op == 0 || op != 0 && (o == 1 || o == 2) {
 			return stop(1002)
 		}
 		if len(in) < 2 {
@@ -44,11 +49,18 @@ func plainly(in []byte, limit int) string {
 				return stop(1002)
 			}
 		}
-		if !ctl && n > uint64(limit-len(msg)) {
+		most := limit
+		if z || o != 0 && in[0]&0x40 != 0 {
+			most += limit/8 + limit/64 + 64
+		}
+		if !ctl && n > uint64(most-len(msg)) {
 			return stop(1009)
 		}
 		if len(in) < h+4 {
 			break
+		}
+		if o == 1 || o == 2 {
+			op, z = o, in[0]&0x40 != 0
 		}
 		have := int(min(n, uint64(len(in)-h-4)))
 		p := bytes.Clone(in[h+4 : h+4+have])
@@ -63,11 +75,8 @@ func plainly(in []byte, limit int) string {
 			}
 			continue
 		}
-		if o != 0 {
-			op = o
-		}
 		msg = append(msg, p...)
-		if op == OpText {
+		if op == OpText && !z {
 			for i := 0; i < len(msg); {
 				if !utf8.FullRune(msg[i:]) && !(f && whole) {
 					break // its other bytes may come
@@ -80,8 +89,8 @@ func plainly(in []byte, limit int) string {
 			}
 		}
 		if f && whole {
-			out = append(out, fmt.Sprintf("%d:%s", op, msg))
-			op, msg = 0, nil
+			out = append(out, word(&Message{Op: op, Compressed: z, Payload: msg}))
+			op, msg, z = 0, nil, false
 		}
 	}
 	return strings.Join(out, " ")
@@ -110,22 +119,25 @@ func FuzzReader(f *testing.F) {
 		f.Add([]byte(s), []byte{1, 7})
 		f.Add([]byte(s), []byte{})
 	}
+	f.Add([]byte(frame(textPart|rsv1, "\xf2\x48\xcd")+frame(ping, "")+frame(cont, "\xc9\xc9\x07\x00")+frame(bin, "b")), []byte{3, 9})
 	var used Reader // of all that came before
 	f.Fuzz(func(t *testing.T, in, plan []byte) {
 		const limit = 300
-		want := plainly(in, limit)
 		pieces := cut(in, plan)
-		r := &Reader{Limit: limit}
-		if got := readAll(t, r, pieces...); got != want {
-			t.Fatalf("%x cut as %d: %q, expected %q", in, plan, got, want)
-		}
-		if n := r.Buffered(); n > 3*1024 {
-			t.Fatalf("%d bytes kept of %d", n, len(in))
-		}
-		used.Reset()
-		used.Limit = limit
-		if got := readAll(t, &used, pieces...); got != want {
-			t.Fatalf("%x by a used Reader: %q, expected %q", in, got, want)
+		for _, deflate := range []bool{false, true} {
+			want := plainly(in, limit, deflate)
+			r := &Reader{Limit: limit, Deflate: deflate}
+			if got := readAll(t, r, pieces...); got != want {
+				t.Fatalf("%x cut as %d, deflate %v: %q, expected %q", in, plan, deflate, got, want)
+			}
+			if n := r.Buffered(); n > 3*1024 {
+				t.Fatalf("%d bytes kept of %d", n, len(in))
+			}
+			used.Reset()
+			used.Limit, used.Deflate = limit, deflate
+			if got := readAll(t, &used, pieces...); got != want {
+				t.Fatalf("%x by a used Reader, deflate %v: %q, expected %q", in, deflate, got, want)
+			}
 		}
 	})
 }

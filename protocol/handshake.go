@@ -21,6 +21,7 @@ type Decision struct {
 	Reject     *Reject // it is refused
 	Protocol   string  // the subprotocol that the answer names; left out where the client did not offer it
 	Connection string  // the connection's ID, for the header Roost-Connection: visible ASCII
+	Deflate    bool    // permessage-deflate is accepted, where the client offers it in a form that can be
 }
 
 // An Outcome is what a header block led to.
@@ -29,6 +30,10 @@ type Outcome struct {
 	Status int    // of Reply; 0 where there is none
 	Parked bool   // there is no answer yet: keep the header block and call again
 	Plain  bool   // a well-formed plain request, see Request; Reply says 426
+
+	// Reply accepts permessage-deflate: messages may be compressed, both ways, each by
+	// itself.
+	Deflate bool
 }
 
 // A Handshaker answers requests for an upgrade, one after the other. It is for one
@@ -41,6 +46,7 @@ type Handshaker struct {
 	// Of the handshake under way.
 	request  Request
 	decision Decision
+	deflate  string // what the answer says of permessage-deflate; empty where it is not accepted
 	wire     wire
 }
 
@@ -87,14 +93,17 @@ func (h *Handshaker) Handshake(head []byte) Outcome {
 	case d.Reject != nil:
 		return h.reject(d.Reject)
 	}
-	h.decision = d
+	h.decision, h.deflate = d, ""
+	if d.Deflate {
+		h.deflate = acceptDeflate(q.Extensions)
+	}
 	h.wire.ask(q.key, d.Protocol != "" && offers(q.Protocols, d.Protocol))
 	if _, err := h.upgrader.Upgrade(&h.wire); err != nil {
 		// It cannot be: wire asks for no more than was checked.
 		h.wire.out = h.wire.out[:0]
 		return h.reject(rejectHeader)
 	}
-	return Outcome{Reply: h.wire.out, Status: 101}
+	return Outcome{Reply: h.wire.out, Status: 101, Deflate: h.deflate != ""}
 }
 
 // protocol is ws.Upgrader's callback for Sec-WebSocket-Protocol.
@@ -102,23 +111,29 @@ func (h *Handshaker) protocol([]byte) (string, bool) { return h.decision.Protoco
 
 // headers is ws.Upgrader's callback for what the answer says beside.
 func (h *Handshaker) headers() (ws.HandshakeHeader, error) {
-	if !visible(h.decision.Connection) {
-		return nil, nil
-	}
-	return (*connectionHeader)(h), nil
+	return (*headerWriter)(h), nil
 }
 
-// A connectionHeader is a Handshaker as it writes Roost-Connection.
-type connectionHeader Handshaker
+// A headerWriter is a Handshaker as it writes headers.
+type headerWriter Handshaker
 
-func (c *connectionHeader) WriteTo(w io.Writer) (n int64, err error) {
-	for _, s := range [...]string{"Roost-Connection: ", c.decision.Connection, "\r\n"} {
-		k, err := io.WriteString(w, s)
-		if n += int64(k); err != nil {
-			return n, err
+func (h *headerWriter) WriteTo(w io.Writer) (n int64, err error) {
+	write := func(name, value string) {
+		for _, s := range [...]string{name, ": ", value, "\r\n"} {
+			if err == nil {
+				var k int
+				k, err = io.WriteString(w, s)
+				n += int64(k)
+			}
 		}
 	}
-	return n, nil
+	if visible(h.decision.Connection) {
+		write("Roost-Connection", h.decision.Connection)
+	}
+	if h.deflate != "" {
+		write("Sec-WebSocket-Extensions", h.deflate)
+	}
+	return n, err
 }
 
 func (h *Handshaker) reject(r *Reject) Outcome {

@@ -7,6 +7,8 @@ const (
 	shortHeader = 6    // its shortest
 	masked      = 0x80 // the bit that says so, in a header's second byte
 	final       = 0x80 // FIN, in its first byte
+	reserved    = 0x70 // RSV1 to RSV3
+	rsv1        = 0x40 // of a compressed message's first frame (RFC 7692, 6)
 	controlBit  = 0x08 // the bit of its opcode that control frames have
 )
 
@@ -17,6 +19,7 @@ type header struct {
 	mask   [4]byte
 	op     Op
 	fin    bool
+	rsv1   bool
 }
 
 // finalFrame says of a frame's first byte that it is FIN, without reserved bits,
@@ -29,11 +32,11 @@ func finalFrame(b byte) bool {
 // parseHeader reads a header at the start of b, which is not empty, and checks as
 // much of it as is there (RFC 6455, 5.2). Within is the Op of the fragmented
 // message under way, 0 where there is none; left is how much longer a message may
-// become.
-func parseHeader(b []byte, within Op, left int) (h header, bad *CloseError) {
-	h.op, h.fin = Op(b[0]&15), b[0]&final != 0
+// become. Deflate says that a message may be compressed.
+func parseHeader(b []byte, within Op, left int, deflate bool) (h header, bad *CloseError) {
+	h.op, h.fin, h.rsv1 = Op(b[0]&15), b[0]&final != 0, b[0]&rsv1 != 0
 	switch {
-	case b[0]&0x70 != 0:
+	case b[0]&(reserved&^rsv1) != 0 || h.rsv1 && !(deflate && (h.op == OpText || h.op == OpBinary)):
 		return h, errReserved
 	case h.op > OpPong || h.op > OpBinary && h.op < OpClose:
 		return h, errOpcode

@@ -12,43 +12,54 @@ import (
 // yet. Payload may be changed but not resliced; it is valid until the next call
 // of a method that changes the Reader, or until the bytes that were given to Next
 // are used otherwise.
+//
+// A compressed message is as it came, its text unchecked, until an Inflater makes
+// it what it was.
 type Message struct {
-	Op      Op
-	Payload []byte
+	Op         Op
+	Compressed bool // only where the Reader's Deflate is set
+	Payload    []byte
 
 	room []byte // ends with Payload; before it there is room for a header
 }
 
-// Frame makes the server's frame with the same Op and Payload, in place: it is
+// Frame makes the server's frame of the same message, in place: it is
 // written over the client's header, nothing is copied. The result is valid as
 // long as Payload. For the answer to a ping set Op to OpPong first.
 func (m *Message) Frame() []byte {
 	n := len(m.Payload)
 	frame := m.room[len(m.room)-FrameSize(n):]
 	AppendHeader(frame[:0], m.Op, n)
+	if m.Compressed {
+		frame[0] |= rsv1
+	}
 	return frame
 }
 
 // A Reader reads what one client sends. It can stop and go on at every byte. The
 // zero value with a Limit is ready. 104 bytes.
 type Reader struct {
-	// Limit is the most bytes that a whole message may have. Static while a
-	// message is under way.
-	Limit int
+	// Limit is the most bytes that a whole message may have; one that is compressed
+	// may come as somewhat more, and its Inflater has the limit of what it becomes.
+	// Deflate says that permessage-deflate was negotiated: without, a message that
+	// is compressed is an error. Static while a message is under way.
+	Limit   int
+	Deflate bool
 
 	// What all of r comes down to: false where Next may take its short way.
 	busy bool
 
 	// The frame under way.
-	inside bool // its header is done and its payload is not
-	nhead  uint8
-	head   [maxHeader]byte // what came of its header, where that is torn: nhead bytes
-	op     Op              // of the message that it is a part of; 0 where there is none
-	frame  header
-	got    int // bytes of its payload so far
+	inside     bool // its header is done and its payload is not
+	nhead      uint8
+	head       [maxHeader]byte // what came of its header, where that is torn: nhead bytes
+	op         Op              // of the message that it is a part of; 0 where there is none
+	compressed bool            // that message; false where there is none
+	frame      header
+	got        int // bytes of its payload so far
 
 	// The message and the control frame under way, and what was given out last.
-	checked int     // how much of message is known to be UTF-8
+	checked int     // how much of message, where it is plain text, is known to be UTF-8
 	message *buffer // its payload so far
 	control *buffer // payload of a torn control frame
 	given   *buffer // what the last Message lies in, where r keeps it
@@ -72,10 +83,11 @@ func (r *Reader) Buffered() int {
 }
 
 // Reset forgets what is under way, and the error, and gives all buffers back:
-// also the one that the last Message may lie in. It keeps Limit.
+// also the one that the last Message may lie in. It keeps Limit and
+// Deflate.
 func (r *Reader) Reset() {
 	r.release()
-	*r = Reader{Limit: r.Limit}
+	*r = Reader{Limit: r.Limit, Deflate: r.Deflate}
 }
 
 // Next gives the next whole message or control frame in in, and what follows it.
@@ -104,7 +116,7 @@ func (r *Reader) Next(in []byte) (m Message, rest []byte, err error) {
 			if op == OpText && !utf8.Valid(payload) {
 				return r.fail(errText)
 			}
-			return Message{op, payload, in[:end:end]}, in[end:], nil
+			return Message{Op: op, Payload: payload, room: in[:end:end]}, in[end:], nil
 		}
 	}
 	m, rest, err = r.next(in)
@@ -134,7 +146,7 @@ func (r *Reader) next(in []byte) (Message, []byte, error) {
 			in = in[n:]
 			r.frame, r.inside, r.got = h, true, 0
 			if h.op == OpText || h.op == OpBinary {
-				r.op, r.checked = h.op, headroom
+				r.op, r.compressed, r.checked = h.op, h.rsv1, headroom
 			}
 		}
 		part := in[:min(r.frame.length-r.got, len(in))]
@@ -151,12 +163,13 @@ func (r *Reader) next(in []byte) (Message, []byte, error) {
 			r.given, r.control = r.control, nil
 			return r.give(r.frame.op), in, nil
 		case r.frame.fin:
-			op := r.op
-			if op == OpText && r.checked < len(r.message.b) {
+			if r.op == OpText && !r.compressed && r.checked < len(r.message.b) {
 				return r.fail(errText)
 			}
-			r.given, r.message, r.op = r.message, nil, 0
-			return r.give(op), in, nil
+			r.given, r.message = r.message, nil
+			m := r.give(r.op)
+			m.Compressed, r.op, r.compressed = r.compressed, 0, false
+			return m, in, nil
 		}
 	}
 	return Message{}, nil, nil
@@ -165,9 +178,13 @@ func (r *Reader) next(in []byte) (Message, []byte, error) {
 // begin reads a frame's header, from what is left of earlier bytes and from in,
 // of which it takes n. The header's size is 0 where it is still torn.
 func (r *Reader) begin(in []byte) (h header, n int, bad *CloseError) {
-	left := min(max(r.Limit, 0), maxMessage) - r.message.payload()
+	first := in[0]
+	if r.nhead > 0 {
+		first = r.head[0]
+	}
+	left := r.most(r.compressed || first&rsv1 != 0) - r.message.payload()
 	if r.nhead == 0 {
-		h, bad = parseHeader(in, r.op, left)
+		h, bad = parseHeader(in, r.op, left, r.Deflate)
 		if bad == nil && h.size == 0 {
 			r.nhead = uint8(copy(r.head[:], in))
 		}
@@ -175,7 +192,7 @@ func (r *Reader) begin(in []byte) (h header, n int, bad *CloseError) {
 	}
 	before := int(r.nhead)
 	have := before + copy(r.head[before:], in)
-	h, bad = parseHeader(r.head[:have], r.op, left)
+	h, bad = parseHeader(r.head[:have], r.op, left, r.Deflate)
 	if bad == nil && h.size == 0 {
 		r.nhead = uint8(have)
 		return h, len(in), nil
@@ -189,10 +206,21 @@ func (r *Reader) whole(in []byte, h *header) (Message, []byte, error) {
 	end := h.size + h.length
 	payload := in[h.size:end:end]
 	ws.Cipher(payload, h.mask, 0)
-	if h.op == OpText && !utf8.Valid(payload) {
+	if h.op == OpText && !h.rsv1 && !utf8.Valid(payload) {
 		return r.fail(errText)
 	}
-	return Message{h.op, payload, in[:end:end]}, in[end:], nil
+	return Message{Op: h.op, Compressed: h.rsv1, Payload: payload, room: in[:end:end]}, in[end:], nil
+}
+
+// most is how many bytes the frames of a message may have in all. Deflating makes
+// longer what it cannot make shorter: by no more than this, whatever a sender's
+// settings are (zlib 1.3.1, deflateBound).
+func (r *Reader) most(compressed bool) int {
+	n := min(max(r.Limit, 0), maxMessage)
+	if compressed {
+		n += n>>3 + n>>6 + 64
+	}
+	return n
 }
 
 // take unmasks and keeps a part of a payload, and checks it where it is text.
@@ -208,7 +236,7 @@ func (r *Reader) take(part []byte) *CloseError {
 	}
 	r.grow(len(part))
 	r.message.b = append(r.message.b, part...)
-	if r.op == OpText {
+	if r.op == OpText && !r.compressed {
 		n, ok := validPrefix(r.message.b[r.checked:])
 		if !ok {
 			return errText
@@ -231,7 +259,7 @@ func (r *Reader) grow(n int) {
 	if need <= cap(old.b) {
 		return
 	}
-	most := headroom + min(r.Limit, maxMessage)
+	most := headroom + r.most(r.compressed)
 	if r.frame.fin {
 		most = need + r.frame.length - r.got
 	}
@@ -242,13 +270,13 @@ func (r *Reader) grow(n int) {
 
 // give makes a Message of the buffer that was just moved to given.
 func (r *Reader) give(op Op) Message {
-	return Message{op, r.given.b[headroom:], r.given.b}
+	return Message{Op: op, Payload: r.given.b[headroom:], room: r.given.b}
 }
 
 // fail ends r: it gives its buffers back and remembers why.
 func (r *Reader) fail(why *CloseError) (Message, []byte, error) {
 	r.release()
-	*r = Reader{Limit: r.Limit, dead: why, busy: true}
+	*r = Reader{Limit: r.Limit, Deflate: r.Deflate, dead: why, busy: true}
 	return Message{}, nil, why
 }
 

@@ -38,6 +38,15 @@ func long(first byte, n uint64) string {
 	return string(binary.BigEndian.AppendUint64([]byte{first, 0xff}, n)) + string(key[:])
 }
 
+// word tells a message; one that is compressed has a z.
+func word(m *Message) string {
+	z := ""
+	if m.Compressed {
+		z = "z"
+	}
+	return fmt.Sprintf("%d%s:%s", m.Op, z, m.Payload)
+}
+
 // readAll reads pieces and tells what came as "op:payload" words; the last is
 // the close code where there was an error. It checks what holds always.
 func readAll(t testing.TB, r *Reader, pieces ...string) string {
@@ -62,9 +71,12 @@ func readAll(t testing.TB, r *Reader, pieces ...string) string {
 				}
 				break
 			}
-			out = append(out, fmt.Sprintf("%d:%s", m.Op, m.Payload))
+			out = append(out, word(&m))
 			after := bytes.Clone(rest)
 			want := AppendFrame(nil, m.Op, m.Payload)
+			if m.Compressed {
+				want[0] |= rsv1
+			}
 			if got := m.Frame(); !bytes.Equal(got, want) || &got[len(got)-1] != &m.room[len(m.room)-1] {
 				t.Fatalf("Frame is %.40x, expected %.40x in place", got, want)
 			}
@@ -88,7 +100,11 @@ func bytewise(s string) (pieces []string) {
 // and byte by byte, and expects the same of all.
 func everyWay(t *testing.T, limit int, in, want string) {
 	t.Helper()
-	r := &Reader{Limit: limit}
+	everyWayOf(t, &Reader{Limit: limit}, in, want)
+}
+
+func everyWayOf(t *testing.T, r *Reader, in, want string) {
+	t.Helper()
 	check := func(pieces ...string) {
 		t.Helper()
 		r.Reset()

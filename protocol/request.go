@@ -23,6 +23,7 @@ type Request struct {
 	// Headers that may come several times: joined by "," and Cookie by "; ".
 	Cookie        []byte
 	Protocols     []byte // Sec-WebSocket-Protocol
+	Extensions    []byte // Sec-WebSocket-Extensions
 	Forwarded     []byte
 	XForwardedFor []byte
 
@@ -208,6 +209,10 @@ func (q *Request) parseHeader(line []byte) *Reject {
 	case 22:
 		if fold(name, "sec-websocket-protocol") {
 			q.Protocols = join(q.Protocols, ",", value)
+		}
+	case 24:
+		if fold(name, "sec-websocket-extensions") {
+			q.Extensions = join(q.Extensions, ",", value)
 		}
 	}
 	return nil

@@ -45,7 +45,7 @@ func answer(t testing.TB, method string, out Outcome) (*http.Response, string) {
 	}
 	for name := range resp.Header {
 		switch name {
-		case "Connection", "Upgrade", "Sec-Websocket-Accept", "Sec-Websocket-Protocol", "Sec-Websocket-Version", "Roost-Connection",
+		case "Connection", "Upgrade", "Sec-Websocket-Accept", "Sec-Websocket-Protocol", "Sec-Websocket-Version", "Sec-Websocket-Extensions", "Roost-Connection",
 			"Content-Type", "Content-Length", "Retry-After", "Www-Authenticate", "Allow":
 		default:
 			t.Fatalf("header %s in %q", name, out.Reply)

@@ -16,6 +16,7 @@ type Config struct {
 	AdminSecretFile text
 	Loops           count // 0: as many as suit the machine
 	Echo            toggle
+	Deflate         toggle
 	Dev             toggle
 	Debug           toggle
 	Check           toggle

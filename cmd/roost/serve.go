@@ -78,6 +78,7 @@ func (c *Config) edge(o origins, rooms []edge.RoomPolicy, log *slog.Logger) (edg
 		Listen:           c.Listen,
 		Loops:            int(c.Loops),
 		Echo:             bool(c.Echo),
+		Deflate:          bool(c.Deflate),
 		Origins:          c.Origin,
 		TokenCookie:      string(c.TokenCookie),
 		Rooms:            rooms,

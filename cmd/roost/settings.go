@@ -71,6 +71,11 @@ var serveSettings = []setting{
 		when:    "Turn it on for capacity tests alone.",
 	},
 	{
+		name: "deflate", section: sectionServe, places: anywhere,
+		meaning: "Offer permessage-deflate (RFC 7692), each message by itself.",
+		when:    "Turn it on where bytes cost more than processors, and messages are of some hundred bytes or more.",
+	},
+	{
 		name: "dev", section: sectionServe, places: anywhere,
 		meaning: "For trying out: makes a secret unless one is given, prints a ready token and URLs, lets the admin page connect, and publishes to the room ticker.NORD.",
 		when:    "Turn it on at your desk, never in service.",
