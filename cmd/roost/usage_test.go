@@ -34,7 +34,7 @@ func TestRun_Usage_Errors(t *testing.T) {
 		{"serve|--redis|redis://x", "", `unknown flag --redis`},
 		{"serve|--redis=redis://x", "", `unknown flag --redis`},
 		{"serve|--tls-cert=x", "", `unknown flag --tls-cert`},
-		{"serve|--inflate", "", `unknown flag --inflate`},
+		{"serve|--webtransport", "", `unknown flag --webtransport`},
 		{"serve|--rooms=a", "", `unknown flag --rooms`},
 		{"serve|--webhook-url=http://127.0.0.1:3000/", "", `unknown flag --webhook-url`},
 		{"serve|--max-mesage=1", "", `unknown flag --max-mesage: did you mean --max-message?`},
