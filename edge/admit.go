@@ -15,12 +15,15 @@ func (l *loop) admit(s poller.Slot, ses *session, ask *request) (*protocol.Rejec
 	if len(id.User) > auth.MaxUser || len(id.Info) > auth.MaxInfo {
 		return rejectInternal, resultRefused // of a Verifier that is not auth's
 	}
-	var ok bool
-	l.packed = appendClaims(l.packed[:0], id, ask.kind == kindNative && ask.flags&unrestricted == 0)
-	if ses.who, ok = l.strings.put(l.packed); !ok {
+	l.packed = append(l.packed[:0], l.strings.get(ses.who)...) // the client's address, where that is kept
+	l.packed = appendClaims(l.packed, id, ask.kind == kindNative && ask.flags&unrestricted == 0)
+	who, ok := l.strings.put(l.packed)
+	if !ok {
 		return rejectMemory, resultBusy
 	}
-	ses.kind, ses.flags = ask.kind, ask.flags
+	l.strings.drop(ses.who)
+	ses.who = who
+	ses.kind, ses.flags = ask.kind, ask.flags|ses.flags&placed
 	if id.User != "" {
 		if !l.srv.users.add(l.srv.userHash([]byte(id.User)), at(l.Index(), s), l.srv.cfg.MaxPerUser) {
 			return rejectUser, resultPerUser
@@ -77,8 +80,7 @@ func unique(list []string) []string {
 // unadmit takes back what admit has done before it failed.
 func (l *loop) unadmit(s poller.Slot, ses *session) {
 	l.uncount(s, ses)
-	l.strings.drop(ses.who)
-	ses.who, ses.kind, ses.flags = 0, kindHandshake, 0
+	ses.kind, ses.flags = kindHandshake, ses.flags&placed
 }
 
 // uncount takes a connection out of the users' map.

@@ -11,10 +11,10 @@ import (
 // info behind two, and the rooms it may join and publish to, packed.
 type claims []byte
 
-// appendClaims packs an identity. Grants: its rooms are of use later.
+// appendClaims packs an identity, behind what is in b already. Grants: its rooms are of use later.
 func appendClaims(b []byte, id *auth.Identity, grants bool) claims {
 	if id.User == "" && len(id.Info) == 0 && !grants {
-		return nil
+		return b
 	}
 	b = append(b, byte(len(id.User)))
 	b = append(b, id.User...)

@@ -97,7 +97,7 @@ func (l *loop) record(s poller.Slot, ses *session, why Reason, code uint16) {
 	}
 	ses.flags |= recorded
 	l.srv.closings.add(Closing{
-		Conn: l.srv.ConnName(l.ID(s)), User: string(l.claims(ses).user()), Kind: ses.kind.String(), Remote: l.Addr(s),
+		Conn: l.srv.ConnName(l.ID(s)), User: string(l.claims(ses).user()), Kind: ses.kind.String(), Remote: l.client(s, ses),
 		Time: time.Now(), Reason: why, By: reasons[why].by, Code: code,
 		Age: l.ago(l.Opened(s)), Heard: l.ago(l.Heard(s)), Queued: l.Waiting(s),
 	})

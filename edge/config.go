@@ -9,6 +9,7 @@ import (
 
 	"github.com/roostws/roost/auth"
 	"github.com/roostws/roost/poller"
+	"github.com/roostws/roost/proxyproto"
 )
 
 // Config says how a Server works. The zero value of a field means its default,
@@ -38,7 +39,17 @@ type Config struct {
 	Observer    Observer      // nil: nobody is told
 	Events      []What        // what it is told of
 
+	// Who stands between.
+	TrustedProxies []string // addresses and networks (10.0.0.0/8) whose X-Forwarded-For or Forwarded is believed
+	ProxyProtocol  bool     // they begin each connection with a PROXY header, and nobody else may connect
+
+	// Rates.
+	HandshakesPerSecond int   // of all clients, up to 10,000,000; past it 503. 0: any number
+	MessagesPerSecond   int   // of a connection, control frames too, up to 1,000,000; past it 4004. 0: any number
+	BytesPerSecond      int64 // of a connection's messages, 1 KiB to 1 GiB; past it 4004. 0: any number
+
 	// Bounds.
+	MaxPerAddress  int   // connections of a client's address at once (IPv6: of its /64), 1 to 16,777,216; 0: any number
 	MaxPerUser     int   // connections of a user at once, 1 to 1,000,000; 0: any number
 	MaxJoined      int   // rooms of a connection, 1 to 10,000. Default 100
 	HistoryMemory  int64 // bytes of all rooms' histories, at least 64 KiB. Default 64 MiB
@@ -154,6 +165,12 @@ func (c Config) Validate() error {
 	number("ReadMemory", c.ReadMemory, minMemory, 1<<50)
 	number("Verifiers", int64(c.Verifiers), 1, 1024)
 	number("Askers", int64(c.Askers), 1, 10000)
+	number("HandshakesPerSecond", int64(c.HandshakesPerSecond), 0, 10e6)
+	number("MessagesPerSecond", int64(c.MessagesPerSecond), 0, 1e6)
+	if c.BytesPerSecond != 0 {
+		number("BytesPerSecond", c.BytesPerSecond, 1<<10, 1<<30)
+	}
+	number("MaxPerAddress", int64(c.MaxPerAddress), 0, 1<<24)
 	number("MaxPerUser", int64(c.MaxPerUser), 0, 1e6)
 	number("MaxJoined", int64(c.MaxJoined), 1, 10000)
 	number("HistoryMemory", c.HistoryMemory, minKept, 1<<50)
@@ -170,6 +187,12 @@ func (c Config) Validate() error {
 	span("HandshakeTimeout", c.HandshakeTimeout, 10*time.Minute)
 	if c.DrainTimeout < time.Second || c.DrainTimeout > time.Hour {
 		bad("DrainTimeout", "%v is out of range: 1s to 1h", c.DrainTimeout)
+	}
+	if _, err := proxyproto.NewTrusted(c.TrustedProxies); err != nil {
+		bad("TrustedProxies", "%v", err)
+	}
+	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
+		bad("ProxyProtocol", "it needs TrustedProxies: whose header would be believed?")
 	}
 	if _, err := auth.NewOrigins(c.Origins); err != nil {
 		bad("Origins", "%v", err)

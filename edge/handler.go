@@ -71,7 +71,7 @@ func (r *Request) Forwarded() string { return string(r.raw.XForwardedFor) }
 func (r *Request) Origin() string { return string(r.raw.Origin) }
 
 // Remote is the address that the connection comes from.
-func (r *Request) Remote() netip.AddrPort { return r.loop.Addr(r.slot) }
+func (r *Request) Remote() netip.AddrPort { return r.loop.client(r.slot, r.loop.session(r.slot)) }
 
 // Join makes the connection a member of a room from the start, whatever MaxJoined
 // says. ErrRoom.
@@ -105,7 +105,7 @@ func (c Conn) Info() []byte {
 }
 
 // Remote is the address that it comes from.
-func (c Conn) Remote() netip.AddrPort { return c.loop.Addr(c.slot) }
+func (c Conn) Remote() netip.AddrPort { return c.loop.client(c.slot, c.loop.session(c.slot)) }
 
 // Waiting is how many bytes wait for it to be read.
 func (c Conn) Waiting() int { return c.loop.Waiting(c.slot) }

@@ -212,7 +212,7 @@ func (l *loop) tell(w What, room string) {
 func (l *loop) connected(s poller.Slot, ses *session, path string) {
 	if l.srv.tells(WhatConnect) {
 		e := l.event(WhatConnect, s, ses)
-		e.Remote, e.Path = l.Addr(s), path
+		e.Remote, e.Path = l.client(s, ses), path
 		l.srv.notify(e)
 	}
 }

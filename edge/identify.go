@@ -84,7 +84,7 @@ func (l *loop) token(q *protocol.Request) (string, error) {
 // handshakeQuestion is what the Decider is asked about a handshake.
 func (l *loop) handshakeQuestion(q *protocol.Request, ask *request, token string) *Question {
 	return &Question{
-		What: WhatConnect, Time: time.Now(), Conn: l.srv.ConnName(l.ID(ask.slot)), Remote: l.Addr(ask.slot),
+		What: WhatConnect, Time: time.Now(), Conn: l.srv.ConnName(l.ID(ask.slot)), Remote: l.client(ask.slot, l.session(ask.slot)),
 		Path: string(q.Path), Query: withoutSecrets(string(q.RawQuery)), Rooms: slices.Clone(ask.rooms), Token: token,
 		Origin: string(q.Origin), Host: string(q.Host), Cookie: string(q.Cookie), UserAgent: string(q.UserAgent),
 		Forwarded: string(q.XForwardedFor),

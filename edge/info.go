@@ -176,7 +176,7 @@ func (l *loop) info(s poller.Slot) ConnInfo {
 	ses := l.session(s)
 	c := l.claims(ses)
 	return ConnInfo{
-		ID: l.ID(s), Kind: ses.kind.String(), User: string(c.user()), Remote: l.Addr(s), Rooms: l.roomsOf(ses),
+		ID: l.ID(s), Kind: ses.kind.String(), User: string(c.user()), Remote: l.client(s, ses), Rooms: l.roomsOf(ses),
 		Age: l.ago(l.Opened(s)), Heard: l.ago(l.Heard(s)), Queued: l.Waiting(s), Expires: int64(ses.expires),
 		Info: append([]byte(nil), c.info()...), Deflate: ses.flags&deflates != 0,
 	}

@@ -11,17 +11,19 @@ const module = "github.com/roostws/roost/"
 
 // layers is what each package may import of this module, directly or not.
 var layers = map[string][]string{
-	"protocol":  nil,
-	"poller":    nil,
-	"rooms":     nil,
-	"auth":      nil,
-	"broker":    nil,
-	"native":    nil,
-	"edge":      {"auth", "broker", "native", "poller", "protocol", "rooms"},
-	"api":       {"auth", "broker", "edge", "native", "poller", "protocol", "rooms", "webhook"},
-	"webhook":   {"auth", "broker", "edge", "native", "poller", "protocol", "rooms"},
-	"bench":     {"poller", "protocol"},
-	"cmd/roost": {"api", "auth", "bench", "broker", "edge", "native", "poller", "protocol", "rooms", "webhook"},
+	"protocol":   nil,
+	"poller":     nil,
+	"rooms":      nil,
+	"auth":       nil,
+	"broker":     nil,
+	"native":     nil,
+	"proxyproto": nil,
+	"rate":       nil,
+	"edge":       {"auth", "broker", "native", "poller", "protocol", "proxyproto", "rate", "rooms"},
+	"api":        {"auth", "broker", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "webhook"},
+	"webhook":    {"auth", "broker", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms"},
+	"bench":      {"poller", "protocol"},
+	"cmd/roost":  {"api", "auth", "bench", "broker", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "webhook"},
 
 	"broker/brokertest": {"broker"},
 }

@@ -79,10 +79,6 @@ const nobody = ^poller.Slot(0)
 
 func (l *loop) session(s poller.Slot) *session { return l.srv.sessions.At(s) }
 
-// claims are what a connection may do, and who it is: valid until the next of the
-// arena's strings is dropped.
-func (l *loop) claims(ses *session) claims { return l.strings.get(ses.who) }
-
 // wall is the time of day, in Unix seconds. Tokens end by it.
 func (l *loop) wall() int64 { return time.Now().Unix() }
 
@@ -90,8 +86,19 @@ func lowest(set uint64) int { return bits.TrailingZeros64(set) }
 
 // Open begins a connection: its request must come in time.
 func (l *loop) Open(s poller.Slot) {
-	*l.session(s) = session{}
-	l.SetTimer(s, l.Second()+uint32(l.srv.cfg.HandshakeTimeout/time.Second))
+	ses := l.session(s)
+	*ses = session{}
+	if l.srv.allowances != nil {
+		*l.srv.allowances.At(s) = allowance{}
+	}
+	if !l.accepted(s, ses) {
+		return
+	}
+	patience := uint32(l.srv.cfg.HandshakeTimeout / time.Second)
+	if ses.flags&over != 0 {
+		patience = min(patience, overSeconds)
+	}
+	l.SetTimer(s, l.Second()+patience)
 }
 
 // Data takes what a connection sent. Runs on its loop; b is valid until it returns.
@@ -179,7 +186,7 @@ func (l *loop) forget(s poller.Slot, ses *session, why Reason) {
 		l.closed[why].Add(1)
 	}
 	l.uncount(s, ses)
-	l.strings.drop(ses.who)
+	l.unplace(s, ses)
 	*ses = session{}
 	l.measure()
 }

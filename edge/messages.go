@@ -42,6 +42,10 @@ func (l *loop) handle(s poller.Slot, ses *session, b []byte) {
 			break
 		}
 		b, whole = rest, true
+		if l.srv.allowances != nil && !l.allows(s, &m) {
+			l.end(s, ReasonRateLimited)
+			break
+		}
 		l.message(s, ses, &m)
 		if !l.Live(s) {
 			break

@@ -20,6 +20,7 @@ const (
 	ReasonTokenExpired               // its token ended
 	ReasonSlowConsumer               // more waits for it than may
 	ReasonOutboxMemory               // the same, as the largest of all
+	ReasonRateLimited                // it sent more than a connection may in a second
 	ReasonOverload                   // it sent more than the server can take now
 	ReasonNoPong                     // no sign of life after a ping
 	ReasonDisconnected               // disconnected through the API
@@ -50,6 +51,7 @@ var reasons = [numReasons]struct {
 	ReasonTokenExpired: {"token_expired", 4001, "token expired", byServer},
 	ReasonSlowConsumer: {"slow_consumer", 4003, "slow consumer", byServer},
 	ReasonOutboxMemory: {"outbox_memory", 4003, "slow consumer", byServer},
+	ReasonRateLimited:  {"rate_limited", 4004, "more than a connection may send", byServer},
 	ReasonOverload:     {"overload", 4004, "server is overloaded", byServer},
 	ReasonNoPong:       {"no_pong", 4005, "no pong", byNetwork},
 	ReasonDisconnected: {"disconnected", 4502, "disconnected", byAPI},
@@ -114,13 +116,15 @@ const (
 	resultDraining            // 503, the server goes away
 	resultRefused             // the embedding program or the Decider said no
 	resultPerUser             // 429, too many connections of the user
+	resultPerAddress          // 429, too many connections of the address
+	resultRate                // 503, too many handshakes a second
 	resultRoomFull            // 503, too many members of a room
 	resultTimeout             // 408
 	numResults
 )
 
 var resultLabels = [numResults]string{"ok", "plain", "malformed", "not_found", "unauthorized", "origin",
-	"forbidden", "full", "busy", "draining", "refused", "per_user", "room_full", "timeout"}
+	"forbidden", "full", "busy", "draining", "refused", "per_user", "per_address", "rate", "room_full", "timeout"}
 
 // A drop says why a message was not delivered to somebody.
 type drop uint8

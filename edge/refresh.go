@@ -34,7 +34,7 @@ func (l *loop) doRefresh(s poller.Slot, ses *session, c *native.Command) {
 		where := srv.workers
 		if asks {
 			where, p.ask = srv.askers, l.question(WhatConnect, s, ses)
-			p.ask.Token, p.ask.Path, p.ask.Remote = token, nativePath, l.Addr(s)
+			p.ask.Token, p.ask.Path, p.ask.Remote = token, nativePath, l.client(s, ses)
 		}
 		r.verdict = &verdict{reject: rejectUndecided} // unless there comes another
 		if !l.off(ses, where, p.id, r, func(ctx context.Context) { r.verdict = srv.decideAll(ctx, p) }) {
@@ -61,7 +61,10 @@ func (r *refreshing) done(l *loop, s poller.Slot, ses *session) {
 		no("the token is of another user")
 		return
 	}
-	who, ok := l.strings.put(appendClaims(nil, id, true))
+	kept := l.strings.get(ses.who)
+	l.packed = append(l.packed[:0], kept[:len(kept)-len(l.claims(ses))]...) // the client's address, where that is kept
+	l.packed = appendClaims(l.packed, id, true)
+	who, ok := l.strings.put(l.packed)
 	if !ok {
 		l.refuseCommand(s, &r.command, &refusal{code: native.Unavailable, message: "no memory for the token"})
 		return

@@ -38,6 +38,9 @@ var (
 	rejectQuery     = &protocol.Reject{Status: 400, Code: "bad_request", Message: "the query of the URL is malformed"}
 	rejectRoom      = &protocol.Reject{Status: 400, Code: "bad_request", Message: ErrRoom.Error()}
 	rejectRooms     = &protocol.Reject{Status: 400, Code: "bad_request", Message: "a stream can name at most 64 rooms"}
+	rejectAddress   = &protocol.Reject{Status: 429, Code: "rate_limited", Message: "the address has as many connections as it may", RetryAfter: retryAfter}
+	rejectRate      = &protocol.Reject{Status: 503, Code: "unavailable", Message: "too many clients come at once"}
+	rejectProxy     = &protocol.Reject{Status: 400, Code: "bad_request", Message: "only a trusted proxy may connect here, with a PROXY header"}
 	rejectUser      = &protocol.Reject{Status: 429, Code: "rate_limited", Message: "the user has as many connections as it may", RetryAfter: retryAfter}
 	rejectMembers   = &protocol.Reject{Status: 503, Code: "unavailable", Message: "the room has as many members as it may", RetryAfter: retryAfter}
 	rejectAmbiguous = &protocol.Reject{Status: 400, Code: "bad_request", Message: "the request brings two different tokens"}
@@ -62,8 +65,14 @@ func (l *loop) request(s poller.Slot, ses *session, b []byte) (rest []byte) {
 		l.account(sd, len(sd.head))
 		return nil
 	}
+	if l.srv.cfg.ProxyProtocol && ses.flags&introduced == 0 {
+		var ok bool
+		if b, ok = l.proxied(s, ses, b); !ok || len(b) == 0 {
+			return nil
+		}
+	}
 	scanned := 0
-	if ses.side != 0 {
+	if ses.side != 0 && l.sides[ses.side-1].head != nil {
 		sd := l.sides[ses.side-1]
 		sd.head = append(sd.head, b...)
 		b, scanned = sd.head, sd.scanned
@@ -184,6 +193,17 @@ func (l *loop) Decide(q *protocol.Request) protocol.Decision {
 	}
 	if srv.connections.Load() >= int64(srv.cfg.MaxConnections) {
 		return no(resultFull, rejectFull)
+	}
+	ses := l.session(ask.slot)
+	if ask.verdict == nil {
+		if retry := srv.admission.take(l.Nano(), srv.cfg.HandshakesPerSecond); retry > 0 {
+			r := *rejectRate
+			r.RetryAfter = retry
+			return no(resultRate, &r)
+		}
+	}
+	if reject, why := l.locate(ask.slot, ses, q); reject != nil {
+		return no(why, reject)
 	}
 	own, reject := l.route(q, ask)
 	if reject != nil {

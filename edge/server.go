@@ -18,34 +18,41 @@ import (
 	"github.com/roostws/roost/broker"
 	"github.com/roostws/roost/poller"
 	"github.com/roostws/roost/protocol"
+	"github.com/roostws/roost/proxyproto"
+	"github.com/roostws/roost/rate"
 	"github.com/roostws/roost/rooms"
 )
 
 // A Server is a push server. Its methods may be called from any goroutine.
 type Server struct {
 	// Static after construction.
-	cfg       Config
-	handler   Handler
-	group     *poller.Group
-	sessions  *poller.Table[session]
-	loops     []*loop
-	directory *rooms.Directory
-	broker    *broker.Memory
-	presence  *broker.Presence
-	policies  []*policy
-	origins   *auth.Origins
-	workers   *pool // for what takes the processor's time
-	askers    *pool // for what waits for the Decider
-	askSet    uint16
-	eventSet  uint16
-	began     time.Time
-	nameKey   uint64       // what ConnIDs are mixed with to make names
-	seed      maphash.Seed // of the users' hashes
+	cfg        Config
+	handler    Handler
+	group      *poller.Group
+	sessions   *poller.Table[session]
+	allowances *poller.Table[allowance] // of what connections may still send; nil where that is not limited
+	loops      []*loop
+	directory  *rooms.Directory
+	broker     *broker.Memory
+	presence   *broker.Presence
+	policies   []*policy
+	trusted    proxyproto.Trusted
+	proxies    bool // some are trusted
+	origins    *auth.Origins
+	workers    *pool // for what takes the processor's time
+	askers     *pool // for what waits for the Decider
+	askSet     uint16
+	eventSet   uint16
+	began      time.Time
+	nameKey    uint64       // what ConnIDs are mixed with to make names
+	seed       maphash.Seed // of the users' hashes
 
 	// Own locks.
-	users    users
-	closings closings
-	tickets  tickets
+	users     users
+	addresses *rate.Addresses
+	admission admission
+	closings  closings
+	tickets   tickets
 
 	// Atomic.
 	connections  atomic.Int64 // upgraded connections
@@ -78,11 +85,16 @@ func New(cfg Config, handler Handler) (*Server, error) {
 	if err != nil {
 		return nil, err // Validate has looked
 	}
+	trusted, err := proxyproto.NewTrusted(cfg.TrustedProxies)
+	if err != nil {
+		return nil, err // Validate has looked
+	}
 	var key [8]byte
 	_, _ = rand.Read(key[:]) // never fails
 	s := &Server{
 		cfg: cfg, handler: handler, origins: origins, began: time.Now(),
 		directory: rooms.NewDirectory(cfg.Loops), presence: broker.NewPresence(broker.PresenceConfig{}), policies: newPolicies(cfg.Rooms),
+		trusted: trusted, proxies: len(cfg.TrustedProxies) > 0, addresses: rate.NewAddresses(cfg.MaxConnections + overflow()),
 		askSet: setOf(cfg.Asks), eventSet: setOf(cfg.Events), seed: maphash.MakeSeed(),
 		nameKey: binary.LittleEndian.Uint64(key[:]), drained: make(chan struct{}), ended: make(chan struct{}),
 	}
@@ -113,6 +125,9 @@ func New(cfg Config, handler Handler) (*Server, error) {
 	if s.sessions, err = poller.NewTable[session](poller.FileLimit()); err == nil {
 		err = failed
 	}
+	if err == nil && (cfg.MessagesPerSecond > 0 || cfg.BytesPerSecond > 0) {
+		s.allowances, err = poller.NewTable[allowance](poller.FileLimit())
+	}
 	if err != nil {
 		s.group.Discard()
 		s.free()
@@ -125,6 +140,9 @@ func New(cfg Config, handler Handler) (*Server, error) {
 func (s *Server) free() {
 	if s.sessions != nil {
 		s.sessions.Free()
+	}
+	if s.allowances != nil {
+		s.allowances.Free()
 	}
 	for _, l := range s.loops {
 		if l.strings != nil {

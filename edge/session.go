@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"net/netip"
+
 	"github.com/roostws/roost/poller"
 	"github.com/roostws/roost/protocol"
 )
@@ -33,6 +35,9 @@ const (
 	recorded                        // its end stands among the closings
 	counted                         // it stands among the users
 	deflates                        // permessage-deflate was negotiated
+	placed                          // its client\'s address stands before its claims, and counts
+	introduced                      // its PROXY header was read
+	over                            // one more of its address than may be: it is told so when it asks
 )
 
 // A session is what edge keeps for a connection, beside the poller's record: 28
@@ -52,7 +57,8 @@ type session struct {
 // A side is what a connection has sent and what was not dealt with yet. A
 // connection has one only as long as that is so.
 type side struct {
-	head    []byte           // of a request: what came so far
+	head    []byte           // of a request, or of a PROXY header: what came so far
+	client  netip.AddrPort   // of a PROXY header that has come
 	scanned int              // how much of head was searched for its end
 	reader  *protocol.Reader // of a message; nil where there is none
 	rest    []byte           // frames behind a command that is not done
