@@ -132,19 +132,20 @@ func (s *keySet) verify(ctx context.Context, token string, now time.Time) (Ident
 		return Identity{}, err
 	}
 	a := known[h.algorithm]
+	kid, ok := h.kid()
 	switch {
 	case a == nil || s.allow&a.bit == 0:
 		return Identity{}, s.errAlgorithm
 	case h.critical:
 		return Identity{}, errCritical
-	case h.badKid:
+	case !ok:
 		return Identity{}, errKid
 	}
 	signature, err := s.decoder.DecodeSegment(token[last+1:])
 	if err != nil {
 		return Identity{}, errForm
 	}
-	t := trial{algorithm: a, kid: h.kid, text: token[:last], signature: signature}
+	t := trial{algorithm: a, kid: kid, text: token[:last], signature: signature}
 	if err := s.signed(ctx, &t); err != nil {
 		return Identity{}, err
 	}

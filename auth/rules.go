@@ -81,10 +81,9 @@ func compact(s string) bool {
 
 // A header is what a token says of its signature. Nothing of it is true yet.
 type header struct {
-	algorithm string // empty where it is no string
-	kid       string // empty: it names no key
-	badKid    bool   // kid is something that is no key's name
-	critical  bool   // it has a crit, which is refused: RFC 7515, 4.1.11
+	algorithm string          // empty where it is no string
+	key       json.RawMessage // its kid, as it stands there
+	critical  bool            // it has a crit, which is refused: RFC 7515, 4.1.11
 }
 
 // header reads an encoded header.
@@ -97,13 +96,20 @@ func (r *rules) header(encoded string) (header, error) {
 	if json.Unmarshal(raw, &fields) != nil {
 		return header{}, errForm
 	}
-	var h header
-	_ = json.Unmarshal(fields["alg"], &h.algorithm) // where it is no string it is no name of ours
-	if kid, ok := fields["kid"]; ok && string(kid) != "null" {
-		h.badKid = json.Unmarshal(kid, &h.kid) != nil || !validKid(h.kid)
+	var name string
+	_ = json.Unmarshal(fields["alg"], &name) // where it is no string it is no name of ours
+	_, critical := fields["crit"]
+	return header{name, fields["kid"], critical}, nil
+}
+
+// kid is the name of the key that signed; empty: the token names none. It says false
+// where it cannot be a key's name.
+func (h *header) kid() (kid string, ok bool) {
+	if h.key == nil || string(h.key) == "null" {
+		return "", true
 	}
-	_, h.critical = fields["crit"]
-	return h, nil
+	err := json.Unmarshal(h.key, &kid)
+	return kid, err == nil && validKid(kid)
 }
 
 // identity reads the encoded claims of a token whose signature is right.
