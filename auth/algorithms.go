@@ -80,7 +80,7 @@ func allowed(names []string) (algorithms, error) {
 	for _, name := range names {
 		a := known[name]
 		if a == nil {
-			return 0, fmt.Errorf("field Algorithms: %q is not known: %s would be right", name, strings.Join(Algorithms(), ", "))
+			return 0, wrong("Algorithms", "%q is not known: %s would be right", name, strings.Join(Algorithms(), ", "))
 		}
 		all |= a.bit
 	}

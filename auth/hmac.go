@@ -81,9 +81,9 @@ func checkSecrets(secrets [][]byte, short bool) []error {
 	for i, secret := range secrets {
 		switch {
 		case len(secret) == 0:
-			errs = append(errs, fmt.Errorf("field Secrets: number %d is empty: at least %d bytes would be right", i+1, MinSecret))
+			errs = append(errs, wrongOf("Secrets", i, "is empty: at least %d bytes would be right", MinSecret))
 		case len(secret) < MinSecret && !short:
-			errs = append(errs, fmt.Errorf("field Secrets: number %d has %d bytes: at least %d would be right", i+1, len(secret), MinSecret))
+			errs = append(errs, wrongOf("Secrets", i, "has %d bytes: at least %d would be right", len(secret), MinSecret))
 		}
 	}
 	return errs

@@ -40,6 +40,31 @@ type KeysConfig struct {
 	Leeway     time.Duration // how far the clocks of server and issuer may be apart, 0 to 1 h
 }
 
+// A FieldError is a field of a configuration that is wrong.
+type FieldError struct {
+	Field   string
+	Number  int   // which of several, from 1; 0: the field as a whole
+	Problem error // what is wrong with it, and what would be right; it holds no secret
+}
+
+func (e *FieldError) Error() string {
+	if e.Number > 0 {
+		return fmt.Sprintf("field %s: number %d %v", e.Field, e.Number, e.Problem)
+	}
+	return fmt.Sprintf("field %s: %v", e.Field, e.Problem)
+}
+
+func (e *FieldError) Unwrap() error { return e.Problem }
+
+func wrong(field, format string, args ...any) error {
+	return &FieldError{Field: field, Problem: fmt.Errorf(format, args...)}
+}
+
+// wrongOf is wrong for the element at i.
+func wrongOf(field string, i int, format string, args ...any) error {
+	return &FieldError{Field: field, Number: i + 1, Problem: fmt.Errorf(format, args...)}
+}
+
 // set makes the keys, or names what is wrong. Old may be nil: it gives what it knows of
 // a key server.
 func (cfg *KeysConfig) set(old *keySet) (*keySet, error) {
@@ -52,9 +77,9 @@ func (cfg *KeysConfig) set(old *keySet) (*keySet, error) {
 	n := len(cfg.Secrets) + len(cfg.PublicKeys)
 	switch {
 	case n == 0 && cfg.URL == "":
-		add(errors.New("fields Secrets, PublicKeys, URL: all are empty: one of the three would be right"))
+		add(wrong("Secrets", "there is neither one, nor one of PublicKeys, nor a URL: one of the three would be right"))
 	case n > MaxKeys:
-		add(fmt.Errorf("fields Secrets, PublicKeys: %d keys are too many: at most %d would be right", n, MaxKeys))
+		add(wrong("Secrets", "with PublicKeys there are %d: at most %d would be right", n, MaxKeys))
 	}
 	allow, err := allowed(cfg.Algorithms)
 	if err != nil {
@@ -70,7 +95,7 @@ func (cfg *KeysConfig) set(old *keySet) (*keySet, error) {
 	for i, text := range cfg.PublicKeys {
 		k, err := staticKey(text, allow)
 		if err != nil {
-			add(fmt.Errorf("field PublicKeys: number %d %w", i+1, err))
+			add(wrongOf("PublicKeys", i, "%w", err))
 			continue
 		}
 		used |= k.fits
@@ -83,15 +108,15 @@ func (cfg *KeysConfig) set(old *keySet) (*keySet, error) {
 			cfg.Refresh = DefaultRefresh
 		}
 		if cfg.Refresh < MinRefresh || cfg.Refresh > MaxRefresh {
-			add(fmt.Errorf("field Refresh: %v is out of range: %v to %v would be right", cfg.Refresh, MinRefresh, MaxRefresh))
+			add(wrong("Refresh", "%v is out of range: %v to %v would be right", cfg.Refresh, MinRefresh, MaxRefresh))
 		}
 		if allow&^secretAlgorithms() == 0 {
-			add(errors.New("field Algorithms: none is of a key server's keys: RS256, ES256 or EdDSA would be right"))
+			add(wrong("Algorithms", "none is of a key server's keys: RS256, ES256 or EdDSA would be right"))
 		}
 	}
 	for _, name := range cfg.Algorithms {
 		if used&known[name].bit == 0 && len(errs) == 0 {
-			add(fmt.Errorf("field Algorithms: %s fits none of the keys", name))
+			add(wrong("Algorithms", "%s fits none of the keys", name))
 		}
 	}
 	add(checkLeeway(cfg.Leeway))
@@ -113,11 +138,11 @@ func (cfg *KeysConfig) set(old *keySet) (*keySet, error) {
 func (cfg *KeysConfig) hmac(allow algorithms) (*HMAC, error) {
 	for i, secret := range cfg.Secrets {
 		if bytes.HasPrefix(secret, []byte("-----BEGIN ")) {
-			return nil, fmt.Errorf("field Secrets: number %d is a key as PEM: it would be right in PublicKeys", i+1)
+			return nil, wrongOf("Secrets", i, "is a key as PEM: a public one would be right in PublicKeys")
 		}
 	}
 	if allow == 0 {
-		return nil, errors.New("field Algorithms: none is of a secret: HS256 would be right")
+		return nil, wrong("Algorithms", "none is of a secret: HS256 would be right")
 	}
 	return NewHMAC(HMACConfig{
 		Secrets: cfg.Secrets, AllowShort: cfg.AllowShort, Algorithms: allow.names(),
@@ -164,13 +189,13 @@ func checkSetURL(s string, plain bool) error {
 	u, err := url.Parse(s)
 	switch {
 	case len(s) > maxSetURL:
-		return fmt.Errorf("field URL: %d bytes are too many: at most %d would be right", len(s), maxSetURL)
+		return wrong("URL", "%d bytes are too many: at most %d would be right", len(s), maxSetURL)
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		return errors.New("field URL: it is no URL of https with a host: https://login.example.com/.well-known/jwks.json would be right")
+		return wrong("URL", "it is no URL of https with a host: https://login.example.com/.well-known/jwks.json would be right")
 	case u.User != nil || u.Fragment != "":
-		return errors.New("field URL: it holds a user or a fragment (#): a URL without would be right")
+		return wrong("URL", "it holds a user or a fragment (#): a URL without would be right")
 	case u.Scheme == "http" && !plain && !loopback(u.Hostname()):
-		return errors.New("field URL: it is of http and leads to another machine: whoever is on the way could make tokens; https would be right")
+		return wrong("URL", "it is of http and leads to another machine: whoever is on the way could make tokens; https would be right")
 	}
 	return nil
 }

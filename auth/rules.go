@@ -40,7 +40,7 @@ func newRules(algorithms []string, issuer, audience string, leeway time.Duration
 
 func checkLeeway(d time.Duration) error {
 	if d < 0 || d > maxLeeway {
-		return fmt.Errorf("field Leeway: %v is out of range: 0s to %v would be right", d, maxLeeway)
+		return wrong("Leeway", "%v is out of range: 0s to %v would be right", d, maxLeeway)
 	}
 	return nil
 }
