@@ -302,7 +302,7 @@ func TestNewKeys_Config_Errors(t *testing.T) {
 		{KeysConfig{}, "field Secrets: there is neither one, nor one of PublicKeys, nor a URL: one of the three would be right"},
 		{KeysConfig{Secrets: long}, "field Secrets: with PublicKeys there are 17: at most 16 would be right"},
 		{KeysConfig{Secrets: [][]byte{[]byte("short")}}, "field Secrets: number 1 has 5 bytes: at least 32 would be right"},
-		{KeysConfig{Secrets: [][]byte{secret, rs}}, "field Secrets: number 2 is a key as PEM: a public one would be right in PublicKeys"},
+		{KeysConfig{Secrets: [][]byte{secret, rs}}, "field Secrets: number 2 is a key as PEM, which others may know: random bytes would be right"},
 		{KeysConfig{Secrets: [][]byte{secret}, Algorithms: []string{"none"}}, `field Algorithms: "none" is not known: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA would be right`},
 		{KeysConfig{Secrets: [][]byte{secret}, Algorithms: []string{"RS256"}}, "field Algorithms: none is of a secret: HS256 would be right"},
 		{KeysConfig{Secrets: [][]byte{secret}, Algorithms: []string{"HS256", "RS256"}}, "field Algorithms: RS256 fits none of the keys"},

@@ -138,7 +138,7 @@ func (cfg *KeysConfig) set(old *keySet) (*keySet, error) {
 func (cfg *KeysConfig) hmac(allow algorithms) (*HMAC, error) {
 	for i, secret := range cfg.Secrets {
 		if bytes.HasPrefix(secret, []byte("-----BEGIN ")) {
-			return nil, wrongOf("Secrets", i, "is a key as PEM: a public one would be right in PublicKeys")
+			return nil, wrongOf("Secrets", i, "is a key as PEM, which others may know: random bytes would be right")
 		}
 	}
 	if allow == 0 {

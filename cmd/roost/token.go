@@ -54,7 +54,11 @@ func (c *TokenConfig) settle(o origins) error {
 		errs = append(errs, o.problem("info", `is not JSON: '{"name":"Alice"}' would be right`))
 	}
 	switch {
-	case errs[0] != nil || c.JWTPrivateKey != "":
+	case errs[0] != nil:
+	case c.JWTPrivateKey != "":
+		if _, err := c.signer(); err != nil {
+			errs = append(errs, o.problem("jwt-private-key", "%w", err))
+		}
 	case c.JWTSecret == "":
 		errs = append(errs, o.problem("jwt-secret", "is missing: the secret that serve has, by --jwt-secret, --jwt-secret-file, ROOST_JWT_SECRET or --config, would be right; or --jwt-private-key"))
 	case secretAlgorithm(c.JWTAlgorithms) == "":
@@ -116,16 +120,25 @@ func (c *TokenConfig) mint(w io.Writer, now time.Time) error {
 	return err
 }
 
+// signer reads the private key.
+func (c *TokenConfig) signer() (*auth.Signer, error) {
+	text, err := readBounded(string(c.JWTPrivateKey), maxKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	s, err := auth.NewSigner(text, c.JWTAlgorithms)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", string(c.JWTPrivateKey), err)
+	}
+	return s, nil
+}
+
 // sign makes the token with the private key, else with the secret.
 func (c *TokenConfig) sign(id auth.Identity, now time.Time) (string, error) {
-	if path := string(c.JWTPrivateKey); path != "" {
-		text, err := readBounded(path, maxKeyFile)
+	if c.JWTPrivateKey != "" {
+		s, err := c.signer()
 		if err != nil {
-			return "", &usageError{fmt.Errorf("--jwt-private-key: %w", err), "roost token --help"}
-		}
-		s, err := auth.NewSigner(text, c.JWTAlgorithms)
-		if err != nil {
-			return "", &usageError{fmt.Errorf("--jwt-private-key: %s: %w", path, err), "roost token --help"}
+			return "", err
 		}
 		return s.Mint(id, string(c.JWTIssuer), string(c.JWTAudience))
 	}
