@@ -249,7 +249,7 @@ func TestBinary_Serve_KeyServer(t *testing.T) {
 		text := `{"keys":[` + strings.Join(keys, ",") + `]}`
 		set.Store(&text)
 	}
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if text := set.Load(); text != nil {
 			fmt.Fprint(w, *text)
 			return
@@ -257,7 +257,8 @@ func TestBinary_Serve_KeyServer(t *testing.T) {
 		w.WriteHeader(http.StatusBadGateway)
 	}))
 	defer s.Close()
-	p := begin(t, nil, "--jwks-url="+s.URL)
+	root := writeFile(t, "root.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})))
+	p := begin(t, []string{"SSL_CERT_FILE=" + root}, "--jwks-url="+s.URL+"/keys?token=hunter22")
 	private, _ := pair(t, first)
 	a := minted(t, "--jwt-private-key="+private)
 	private, _ = pair(t, second)
@@ -276,6 +277,9 @@ func TestBinary_Serve_KeyServer(t *testing.T) {
 	}
 	if !p.admits(a) {
 		t.Error("the first key is not good any more")
+	}
+	if strings.Contains(p.logged(), "hunter22") {
+		t.Errorf("the query of the URL is logged:\n%s", p.logged())
 	}
 	p.signal(syscall.SIGTERM)
 	if status := p.ends(); status != statusOK {
