@@ -74,7 +74,8 @@ type source struct {
 func newRemote(s source, log *slog.Logger, before *remote) *remote {
 	r := &remote{
 		source: s, shown: withoutQuery(s.url), log: log, asked: make(chan struct{}, 1),
-		// Half of the pool that verifies is left to those whose keys are known.
+		// Half of the pool that verifies, as edge makes it by default, is left to those
+		// whose keys are known.
 		most: int32(max(1, runtime.GOMAXPROCS(0)/2)),
 		client: &http.Client{
 			Timeout: fetchTime,
@@ -99,7 +100,9 @@ func newRemote(s source, log *slog.Logger, before *remote) *remote {
 			if s.named {
 				k.fits &= s.allow
 			}
-			first.keys = append(first.keys, k)
+			if k.fits != 0 {
+				first.keys = append(first.keys, k)
+			}
 		}
 		if before.source.url == s.url {
 			first.at = was.at
