@@ -57,7 +57,9 @@ func (id Identity) Validate() error {
 // A Verifier verifies tokens. It may be called from several goroutines at once.
 type Verifier interface {
 	// Inline says that Verify is quick and never blocks, so that it may run on
-	// an event loop. It always says the same.
+	// an event loop. It is asked for each token, and what it says may change; a
+	// Verify that was called for the old answer's sake must not block either: its
+	// ctx has no deadline.
 	Inline() bool
 	// Verify says who a token is of at the time now. Its errors wrap one of the
 	// errors of this package and may be shown to the client.
@@ -82,11 +84,19 @@ var (
 	ErrClaims    = errors.New("the claims of the token cannot be used")
 )
 
+// ErrUnavailable is returned by Verify where nothing can be said of a token now: it
+// may be good. To come again soon would be right.
+var ErrUnavailable = errors.New("tokens cannot be verified at the moment")
+
 // The ways to be wrong, made once: an error on a loop costs nothing.
 var (
 	errTooLong  = fmt.Errorf("%w: it is too long: at most %d bytes would be right", ErrToken, MaxToken)
 	errForm     = fmt.Errorf("%w: a header, claims and a signature, each in base64url without padding, joined by dots, would be right", ErrToken)
 	errCritical = fmt.Errorf("%w: its header names a critical extension (crit): none would be right", ErrToken)
+
+	errKid        = fmt.Errorf("%w: its kid cannot be a key's name: at most %d bytes without control characters would be right", ErrToken, maxKid)
+	errUnknownKey = fmt.Errorf("%w: no key that is known fits its kid and algorithm", ErrSignature)
+	errUndecided  = fmt.Errorf("%w: its key is not known yet, and the key server is being asked: a new try in some seconds would be right", ErrUnavailable)
 
 	errObject    = fmt.Errorf("%w: one JSON object in UTF-8, with each name once, would be right", ErrClaims)
 	errNoUser    = fmt.Errorf("%w: sub is missing: the user's name would be right", ErrClaims)

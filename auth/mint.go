@@ -34,6 +34,10 @@ func Mint(secret []byte, alg string, id Identity, issuer, audience string) (stri
 	case len(secret) == 0:
 		return "", fmt.Errorf("the secret is empty: at least %d bytes would be right", MinSecret)
 	}
+	return mint(method, secret, id, issuer, audience)
+}
+
+func mint(method jwt.SigningMethod, key any, id Identity, issuer, audience string) (string, error) {
 	if err := id.Validate(); err != nil {
 		return "", err
 	}
@@ -43,7 +47,7 @@ func Mint(secret []byte, alg string, id Identity, issuer, audience string) (stri
 	token, err := jwt.NewWithClaims(method, &minted{
 		User: id.User, Expires: id.Expires, Issuer: issuer, Audience: audience,
 		Rooms: id.Rooms, Publish: id.Publish, Info: id.Info,
-	}).SignedString(secret)
+	}).SignedString(key)
 	if err != nil {
 		return "", fmt.Errorf("sign the token: %w", err)
 	}

@@ -34,13 +34,14 @@ var owners = map[string][]string{
 	"github.com/panjf2000/gnet/v2":             {"poller"},
 	"github.com/klauspost/compress":            {"protocol"},
 	"github.com/golang-jwt/jwt/v5":             {"auth"},
+	"github.com/MicahParks/jwkset":             {"auth"},
 	"github.com/evanphx/json-patch/v5":         {"broker"},
 	"github.com/santhosh-tekuri/jsonschema/v6": {"broker"},
 	"github.com/prometheus/client_golang":      {"api"},
 	"github.com/alecthomas/kong":               {"cmd/roost"},
 	"github.com/goccy/go-yaml":                 {"cmd/roost"},
 	"github.com/go-json-experiment/json":       {"native", "edge", "api"},
-	"net/http":                                 {"api", "webhook", "cmd/roost", "bench"},
+	"net/http":                                 {"api", "auth", "webhook", "cmd/roost", "bench"},
 }
 
 func list(t *testing.T, format, pkg string) []string {

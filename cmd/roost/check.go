@@ -19,9 +19,9 @@ const (
 	maxClaim       = 1024 // bytes of an issuer or audience
 )
 
-// settle reads the files of secrets and checks what no single setting's range
+// settle reads the files of secrets and keys and checks what no single setting's range
 // can say. All errors come back joined.
-func (c *Config) settle(o origins) error {
+func (c *Config) settle(o origins) (*keyring, error) {
 	var errs []error
 	add := func(err error) {
 		if err != nil {
@@ -29,12 +29,13 @@ func (c *Config) settle(o origins) error {
 		}
 	}
 	add(settleSecret(o, "admin-secret", &c.AdminSecret, &c.AdminSecretFile))
-	add(settleSecret(o, "jwt-secret", &c.JWTSecret, &c.JWTSecretFile))
+	ring, err := c.keyring(o)
+	add(err)
 	bad := len(errs) > 0
 	add(c.checkAddresses(o))
 	if !bad {
 		add(c.checkAdminSecret(o))
-		add(c.checkAuth(o))
+		add(c.checkAuth(o, ring))
 	}
 	add(checkClaims(o, c.JWTIssuer, c.JWTAudience))
 	if !cookieName(string(c.TokenCookie)) {
@@ -45,7 +46,7 @@ func (c *Config) settle(o origins) error {
 	} else if _, err := auth.NewOrigins(c.Origin); err != nil {
 		add(o.problem("origin", "%w", err))
 	}
-	return errors.Join(errs...)
+	return ring, errors.Join(errs...)
 }
 
 // settleSecret takes a secret from its file where the file goes before, else
@@ -124,14 +125,17 @@ func (c *Config) checkAdminSecret(o origins) error {
 }
 
 // checkAuth checks that tokens can be verified.
-func (c *Config) checkAuth(o origins) error {
+func (c *Config) checkAuth(o origins, ring *keyring) error {
 	switch {
-	case c.Auth != "jwt" || c.JWTSecret == "" && bool(c.Dev):
+	case c.Auth != "jwt" || ring.empty() && bool(c.Dev):
 		return nil
-	case c.JWTSecret == "":
-		return o.problem("jwt-secret", "is missing, and --auth jwt needs it: at least %d bytes, as openssl rand -base64 32 makes, by --jwt-secret-file or ROOST_JWT_SECRET would be right; or --dev to try with a random one; or --auth none to ask nobody", auth.MinSecret)
-	case len(c.JWTSecret) < auth.MinSecret && !bool(c.Dev):
-		return o.problem("jwt-secret", "%d bytes are too few: at least %d, as openssl rand -base64 32 makes, would be right (fewer with --dev alone)", len(c.JWTSecret), auth.MinSecret)
+	case ring.empty():
+		return o.problem("jwt-secret", "is missing, and --auth jwt needs it: at least %d bytes, as openssl rand -base64 32 makes, by --jwt-secret-file or ROOST_JWT_SECRET would be right; or --jwt-public-key or --jwks-url where others sign; or --dev to try with a random one; or --auth none to ask nobody", auth.MinSecret)
+	}
+	for i, s := range ring.Secrets {
+		if len(s) < auth.MinSecret && !bool(c.Dev) {
+			return fmt.Errorf("%s: %d bytes are too few: at least %d, as openssl rand -base64 32 makes, would be right (fewer with --dev alone)", ring.places["Secrets"][i], len(s), auth.MinSecret)
+		}
 	}
 	return nil
 }
@@ -162,7 +166,11 @@ func (c *Config) oddities(o origins) []string {
 	var odd []string
 	var idle []string
 	if c.Auth != "jwt" {
-		idle = []string{"jwt-secret", "jwt-secret-file", "jwt-issuer", "jwt-audience", "jwt-algorithms", "jwt-leeway"}
+		for i := range serveSettings {
+			if serveSettings[i].section == sectionKeys {
+				idle = append(idle, serveSettings[i].name)
+			}
+		}
 	}
 	if c.Auth == "none" { // a backend gets the cookie's token
 		idle = append(idle, "token-cookie")
@@ -170,6 +178,11 @@ func (c *Config) oddities(o origins) []string {
 	for _, name := range idle {
 		if o[name].rank != fromDefault {
 			odd = append(odd, o[name].place+" has no effect with --auth "+string(c.Auth))
+		}
+	}
+	for _, name := range []string{"jwks-refresh", "jwks-insecure"} {
+		if o[name].rank != fromDefault && c.JWKSURL == "" && c.Auth == "jwt" {
+			odd = append(odd, o[name].place+" has no effect without --jwks-url")
 		}
 	}
 	if c.Dev {

@@ -22,15 +22,21 @@ type Config struct {
 	Check           toggle
 
 	// Who may come in.
-	Auth          text
-	JWTSecret     secret `name:"jwt-secret"`
-	JWTSecretFile text   `name:"jwt-secret-file"`
+	Auth        text
+	TokenCookie text
+	Origin      list
+
+	// Whose tokens are believed.
+	JWTSecret     secret `name:"jwt-secret"` // the first, where there are several
+	JWTSecretFile list   `name:"jwt-secret-file"`
+	JWTPublicKey  list   `name:"jwt-public-key"`
+	JWKSURL       text   `name:"jwks-url"`
+	JWKSRefresh   span   `name:"jwks-refresh"`
+	JWKSInsecure  toggle `name:"jwks-insecure"`
 	JWTIssuer     text   `name:"jwt-issuer"`
 	JWTAudience   text   `name:"jwt-audience"`
-	JWTAlgorithms list   `name:"jwt-algorithms"`
+	JWTAlgorithms list   `name:"jwt-algorithms"` // empty: as the keys are
 	JWTLeeway     span   `name:"jwt-leeway"`
-	TokenCookie   text
-	Origin        list
 
 	// Bounds.
 	MaxMessage     size

@@ -25,13 +25,14 @@ func randomSecret() secret { return secret(rand.Text() + rand.Text()) }
 type devAccess struct {
 	clientURL string // ws://HOST:PORT
 	adminURL  string // http://HOST:PORT
-	token     string // empty but with --auth jwt
+	token     string // empty but with --auth jwt and a secret
 	secret    bool   // the API asks for a secret
 }
 
 func newDevAccess(c *Config, clientURL, adminURL string, now time.Time) (*devAccess, error) {
 	d := &devAccess{clientURL: clientURL, adminURL: adminURL, secret: c.AdminSecret != ""}
-	if c.Auth != "jwt" {
+	alg := secretAlgorithm(c.JWTAlgorithms)
+	if c.Auth != "jwt" || c.JWTSecret == "" || alg == "" { // others sign
 		return d, nil
 	}
 	id := auth.Identity{
@@ -41,7 +42,7 @@ func newDevAccess(c *Config, clientURL, adminURL string, now time.Time) (*devAcc
 		Publish: auth.Patterns{"*"},
 	}
 	var err error
-	d.token, err = auth.Mint([]byte(c.JWTSecret), c.JWTAlgorithms[0], id, string(c.JWTIssuer), string(c.JWTAudience))
+	d.token, err = auth.Mint([]byte(c.JWTSecret), alg, id, string(c.JWTIssuer), string(c.JWTAudience))
 	if err != nil {
 		return nil, fmt.Errorf("make a token: %w", err)
 	}

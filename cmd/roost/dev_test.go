@@ -12,7 +12,7 @@ import (
 func devConfig(t *testing.T, args ...string) *Config {
 	t.Helper()
 	p := parseServe(t, append([]string{"--dev"}, args...), nil)
-	if err := p.grammar.Serve.settle(p.origins); err != nil {
+	if _, err := p.grammar.Serve.settle(p.origins); err != nil {
 		t.Fatal(err)
 	}
 	return &p.grammar.Serve

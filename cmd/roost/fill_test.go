@@ -152,7 +152,7 @@ func TestConfig_Settle_SecretFiles(t *testing.T) {
 	} {
 		p := parseServe(t, c.args, c.env)
 		got := ""
-		if err := p.grammar.Serve.settle(p.origins); err != nil {
+		if _, err := p.grammar.Serve.settle(p.origins); err != nil {
 			got = err.Error()
 		} else {
 			got = string(p.grammar.Serve.JWTSecret)

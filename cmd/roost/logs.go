@@ -5,7 +5,10 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/roostws/roost/auth"
 )
@@ -15,14 +18,9 @@ const redacted = "REDACTED"
 
 // newLogger makes the logger of serve. Nobody logs a secret on purpose; what
 // comes in by way of a URL, a header or another library's error is taken out
-// here, last of all. Others are secrets that are no flag's.
-func newLogger(w io.Writer, c *Config, others ...secret) *slog.Logger {
-	r := redactor{}
-	for _, s := range append(others, c.JWTSecret, c.AdminSecret) {
-		if len(s) >= minRedacted {
-			r.secrets = append(r.secrets, string(s))
-		}
-	}
+// here, last of all: r knows the secrets that are no flag's, and those that come later.
+func newLogger(w io.Writer, c *Config, r *redactor) *slog.Logger {
+	r.hide(c.JWTSecret, c.AdminSecret)
 	level := slog.LevelInfo
 	_ = level.UnmarshalText([]byte(c.LogLevel)) // the word was checked
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: r.attr}
@@ -36,14 +34,42 @@ func newLogger(w io.Writer, c *Config, others ...secret) *slog.Logger {
 // a shorter one would turn up in other words.
 const minRedacted = 6
 
+// maxRedacted bounds the secrets that are looked for, after many reloads: the oldest
+// are forgotten.
+const maxRedacted = 256
+
 // A redactor takes secrets and tokens out of what is logged.
 type redactor struct {
-	secrets []string
+	mu      sync.Mutex               // guards hide
+	secrets atomic.Pointer[[]string] // what is hidden; nil: nothing
+}
+
+// hide adds secrets. Those of before stay hidden: they may still be in use somewhere.
+func (r *redactor) hide(secrets ...secret) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := slices.Clone(r.hidden())
+	for _, s := range secrets {
+		if len(s) >= minRedacted && !slices.Contains(all, string(s)) {
+			all = append(all, string(s))
+		}
+	}
+	if n := len(all) - maxRedacted; n > 0 {
+		all = all[n:]
+	}
+	r.secrets.Store(&all)
+}
+
+func (r *redactor) hidden() []string {
+	if all := r.secrets.Load(); all != nil {
+		return *all
+	}
+	return nil
 }
 
 // attr looks at texts, errors and what prints itself. It runs for each
 // attribute of each line, the message among them.
-func (r redactor) attr(_ []string, a slog.Attr) slog.Attr {
+func (r *redactor) attr(_ []string, a slog.Attr) slog.Attr {
 	switch v := a.Value; v.Kind() {
 	case slog.KindString:
 		if s := r.text(v.String()); s != v.String() {
@@ -78,8 +104,8 @@ var aToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_
 var aParameter = regexp.MustCompile(`(?i)\b(token|ticket)=[^\s&#"']+`)
 
 // text is s without secrets, tokens and tickets.
-func (r redactor) text(s string) string {
-	for _, secret := range r.secrets {
+func (r *redactor) text(s string) string {
+	for _, secret := range r.hidden() {
 		if strings.Contains(s, secret) {
 			s = strings.ReplaceAll(s, secret, redacted)
 		}

@@ -18,7 +18,7 @@ func TestLogger_Attr_TakesSecretsOut(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		var out bytes.Buffer
 		c := &Config{JWTSecret: goodSecret, AdminSecret: "hunter22", LogFormat: text(format), LogLevel: "debug"}
-		log := newLogger(&out, c)
+		log := newLogger(&out, c, new(redactor))
 		u, err := url.Parse("ws://h/rooms/a?x=1&token=" + someToken + "&y=2")
 		if err != nil {
 			t.Fatal(err)
@@ -61,7 +61,7 @@ func TestLogger_Attr_TakesSecretsOut(t *testing.T) {
 
 func TestLogger_Attr_LeavesTheRest(t *testing.T) {
 	var out bytes.Buffer
-	log := newLogger(&out, &Config{JWTSecret: "abc", LogFormat: "text", LogLevel: "info"})
+	log := newLogger(&out, &Config{JWTSecret: "abc", LogFormat: "text", LogLevel: "info"}, new(redactor))
 	log.Debug("not told")
 	log.Info("the tokens of abc", "uri", "/rooms/a?since=1", "n", 1, "error", errors.New("timeout"))
 	want := `level=INFO msg="the tokens of abc" uri="/rooms/a?since=1" n=1 error=timeout` + "\n"
@@ -73,7 +73,7 @@ func TestLogger_Attr_LeavesTheRest(t *testing.T) {
 func TestLogger_Level_Words(t *testing.T) {
 	for word, lines := range map[text]int{"debug": 4, "info": 3, "warn": 2, "error": 1} {
 		var out bytes.Buffer
-		log := newLogger(&out, &Config{LogFormat: "json", LogLevel: word})
+		log := newLogger(&out, &Config{LogFormat: "json", LogLevel: word}, new(redactor))
 		log.Debug("x")
 		log.Info("x")
 		log.Warn("x")
@@ -87,7 +87,9 @@ func TestLogger_Level_Words(t *testing.T) {
 // A secret that is no flag's is looked for too.
 func TestLogger_Attr_OtherSecrets(t *testing.T) {
 	var out bytes.Buffer
-	newLogger(&out, &Config{LogFormat: "text", LogLevel: "info"}, "", "hunter22").Info("x", "error", errors.New("signed with hunter22"))
+	r := new(redactor)
+	r.hide("", "hunter22")
+	newLogger(&out, &Config{LogFormat: "text", LogLevel: "info"}, r).Info("x", "error", errors.New("signed with hunter22"))
 	if strings.Contains(out.String(), "hunter22") || !strings.Contains(out.String(), redacted) {
 		t.Errorf("it logs %s", &out)
 	}

@@ -25,10 +25,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	if len(args) == 1 && args[0] == "--version" {
 		args = []string{"version"}
 	}
-	p, err := parse(args, environ, stdout)
-	if err == nil {
-		err = p.settle()
-	}
+	p, err := read(args, environ, stdout)
 	if err != nil {
 		return report(stderr, err)
 	}
@@ -48,13 +45,24 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	return statusOK
 }
 
+// read parses and settles what a command is told.
+func read(args, environ []string, stdout io.Writer) (*parsed, error) {
+	p, err := parse(args, environ, stdout)
+	if err != nil {
+		return nil, err
+	}
+	p.again = func() (*parsed, error) { return read(args, environ, io.Discard) }
+	return p, p.settle()
+}
+
 // settle makes the checks that a command's settings need together.
 func (p *parsed) settle() error {
 	var err error
 	switch p.command {
 	case "serve":
 		c := &p.grammar.Serve
-		err = errors.Join(c.settle(p.origins), p.sections.settle(c, p.origins))
+		p.keys, err = c.settle(p.origins)
+		err = errors.Join(err, p.sections.settle(c, p.origins))
 		p.hints = append(append(p.hints, c.oddities(p.origins)...), p.sections.oddities(c)...)
 	case "token":
 		c := &p.grammar.Token

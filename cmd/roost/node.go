@@ -25,6 +25,7 @@ type node struct {
 	admin  *adminServer
 	dev    *devAccess     // nil without --dev
 	hooks  *webhook.Hooks // nil: no backend is told
+	keys   *liveKeys      // nil: no tokens are verified
 	log    *slog.Logger
 
 	// Written once: err before ended is closed.
@@ -133,6 +134,9 @@ func (n *node) run(signals <-chan os.Signal) int {
 		n.err = n.server.Run(context.Background())
 	}()
 	stopFeed, stopHooks := n.startFeed(), n.startHooks()
+	if n.keys != nil {
+		defer n.keys.start()()
+	}
 
 	ended := n.ended
 	var drained chan error // nil until the first signal
@@ -140,6 +144,8 @@ func (n *node) run(signals <-chan os.Signal) int {
 		select {
 		case sig := <-signals:
 			switch {
+			case sig == syscall.SIGHUP && n.keys != nil:
+				n.keys.reload()
 			case sig == syscall.SIGHUP:
 				n.log.Info("nothing to read again: a restart takes a changed configuration")
 			case drained == nil:

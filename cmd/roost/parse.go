@@ -32,7 +32,9 @@ type parsed struct {
 	grammar  grammar
 	origins  origins
 	sections sections
-	hints    []string // what is odd and no error
+	keys     *keyring                // of serve, once it is settled
+	again    func() (*parsed, error) // parses and settles anew: files may have changed
+	hints    []string                // what is odd and no error
 }
 
 // parse reads args, then what they leave open from the environment, the file

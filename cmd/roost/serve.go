@@ -17,17 +17,27 @@ import (
 
 // serve runs the server until a signal ends it, and gives the exit status.
 func serve(p *parsed, stdout, stderr io.Writer) int {
-	c, o := &p.grammar.Serve, p.origins
+	c, o, ring := &p.grammar.Serve, p.origins, p.keys
 	files := raiseFileLimit()
-	if c.Dev && c.Auth == "jwt" && c.JWTSecret == "" {
+	if bool(c.Dev) && c.Auth == "jwt" && ring.empty() {
 		c.JWTSecret = randomSecret()
+		ring.use(c.JWTSecret)
 	}
-	var hookSecret secret
+	hide := new(redactor)
+	hide.hide(ring.secrets()...)
 	if p.sections.webhooks != nil {
-		hookSecret = p.sections.webhooks.Secret
+		hide.hide(p.sections.webhooks.Secret)
 	}
-	log := newLogger(stderr, c, hookSecret)
+	log := newLogger(stderr, c, hide)
 	cfg, err := c.edge(o, p.sections.policies, log)
+	var verifier *auth.Keys
+	if c.Auth == "jwt" {
+		var wrong error
+		ring.Logger = log
+		verifier, wrong = ring.verifier(time.Now())
+		err = errors.Join(err, wrong)
+		cfg.Auth = verifier
+	}
 	if err != nil {
 		return report(stderr, &usageError{err, "roost serve --help"})
 	}
@@ -54,6 +64,9 @@ func serve(p *parsed, stdout, stderr io.Writer) int {
 	if err != nil {
 		log.Error("cannot start", "error", err)
 		return statusFailed
+	}
+	if verifier != nil {
+		n.keys = &liveKeys{verifier: verifier, ring: ring, hide: hide, log: log, again: p.again}
 	}
 	n.logStart(files)
 	if c.Dev {
@@ -98,17 +111,6 @@ func (c *Config) edge(o origins, rooms []edge.RoomPolicy, log *slog.Logger) (edg
 		Logger:           log,
 	}
 	errs := flagErrors(o, cfg.Validate())
-	if c.Auth == "jwt" {
-		k := keys{string(c.JWTSecret), c.JWTAlgorithms, string(c.JWTIssuer), string(c.JWTAudience), time.Duration(c.JWTLeeway), bool(c.Dev)}
-		v, err := k.verifier()
-		if err == nil {
-			_, err = k.mint(v, auth.Identity{User: "self-test", Expires: time.Now().Add(time.Minute).Unix()}, time.Now())
-		}
-		if err != nil {
-			errs = append(errs, o.problem("jwt-secret", "%w", err))
-		}
-		cfg.Auth = v
-	}
 	return cfg, errors.Join(errs...)
 }
 

@@ -1,6 +1,10 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"github.com/roostws/roost/auth"
+)
 
 // What help shows in place of a value.
 const (
@@ -20,6 +24,7 @@ const (
 const (
 	sectionServe  = "Where and what"
 	sectionAuth   = "Who may come in"
+	sectionKeys   = "Whose tokens are believed"
 	sectionBounds = "Bounds"
 	sectionTime   = "Time"
 	sectionLogs   = "Logs"
@@ -27,7 +32,6 @@ const (
 )
 
 var authWords = []string{"none", "jwt", "webhook"}
-var algorithms = []string{"HS256", "HS384", "HS512"}
 
 const second = int64(time.Second)
 
@@ -97,36 +101,6 @@ var serveSettings = []setting{
 		when:    "Say none on a private network or behind a proxy that decides; webhook where a backend alone knows who is who.",
 	},
 	{
-		name: "jwt-secret", section: sectionAuth, places: anywhere, unit: unitText,
-		meaning: "The secret that signs tokens, at least 32 bytes, taken as it stands.",
-		when:    "Required with --auth jwt; rather by environment or file, since a command line can be read by all.",
-	},
-	{
-		name: "jwt-secret-file", section: sectionAuth, places: anywhere, unit: unitFile,
-		meaning: "A file that holds the secret of tokens; a newline at its end is not part of it.",
-		when:    "Use it with the secrets of Kubernetes, Docker or systemd.",
-	},
-	{
-		name: "jwt-issuer", section: sectionAuth, places: anywhere, unit: unitText,
-		meaning: "What a token's iss must be; without it any will do.",
-		when:    "Set it when several services sign with one secret.",
-	},
-	{
-		name: "jwt-audience", section: sectionAuth, places: anywhere, unit: unitText,
-		meaning: "What a token's aud must hold; without it any will do.",
-		when:    "Set it when tokens for other services are signed with the same secret.",
-	},
-	{
-		name: "jwt-algorithms", section: sectionAuth, places: anywhere, unit: unitChoice, many: true, choices: algorithms, standard: "HS256",
-		meaning: "The algorithms that a token may be signed with; repeatable.",
-		when:    "Change it when your tokens are signed otherwise.",
-	},
-	{
-		name: "jwt-leeway", section: sectionAuth, places: anywhere, unit: unitSpan, low: 0, high: 5 * 60 * second, standard: "0s",
-		meaning: "How far the clocks of roost and of who signs may be apart.",
-		when:    "Raise it to some seconds when fresh tokens are refused as not valid yet.",
-	},
-	{
 		name: "token-cookie", section: sectionAuth, places: anywhere, unit: unitText,
 		meaning: "The name of a cookie that may hold the token.",
 		when:    "Set it when browsers carry the token in a cookie; --origin then guards against other sites.",
@@ -135,6 +109,58 @@ var serveSettings = []setting{
 		name: "origin", section: sectionAuth, places: anywhere, unit: unitPattern, many: true, automatic: "the same host",
 		meaning: "An Origin that browsers may come from, such as https://*.example.com; repeatable, up to 256. A request without Origin is no browser's and passes.",
 		when:    "Set it when your pages are served from another host than roost.",
+	},
+
+	{
+		name: "jwt-secret", section: sectionKeys, places: anywhere, unit: unitText,
+		meaning: "The secret that signs tokens, at least 32 bytes, taken as it stands.",
+		when:    "Required with --auth jwt, unless there are public keys; rather by environment or file, since a command line can be read by all.",
+	},
+	{
+		name: "jwt-secret-file", section: sectionKeys, places: anywhere, unit: unitFile, many: true,
+		meaning: "A file that holds the secret of tokens; a newline at its end is not part of it. Repeatable: each is believed. Read again on SIGHUP.",
+		when:    "Use it with the secrets of Kubernetes, Docker or systemd; twice, the new one first, while you change the secret.",
+	},
+	{
+		name: "jwt-public-key", section: sectionKeys, places: anywhere, unit: unitFile, many: true,
+		meaning: "A PEM file with one public key or certificate, RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519; repeatable, up to 16 with the secrets. A certificate's dates mean nothing. Read again on SIGHUP.",
+		when:    "Use it where another service signs the tokens, so that roost can make none; twice while you change the key.",
+	},
+	{
+		name: "jwks-url", section: sectionKeys, places: anywhere, unit: unitURL,
+		meaning: "Where the public keys of tokens are published as a JWK Set, up to 1MiB and 64 keys: https, or http to this machine. Redirects are not followed. A token with a kid that is not known has it asked at once, but at most once a second.",
+		when:    "Set it to the jwks_uri of your identity provider.",
+	},
+	{
+		name: "jwks-refresh", section: sectionKeys, places: anywhere, unit: unitSpan, low: 10 * second, high: 24 * 3600 * second, standard: "15m",
+		meaning: "How often --jwks-url is asked when no token makes it so.",
+		when:    "Lower it to have a key that was taken back refused sooner.",
+	},
+	{
+		name: "jwks-insecure", section: sectionKeys, places: anywhere,
+		meaning: "Take http in --jwks-url to other machines, too.",
+		when:    "Turn it on in a network of your own alone: whoever is on the way can make tokens.",
+	},
+	{
+		name: "jwt-issuer", section: sectionKeys, places: anywhere, unit: unitText,
+		meaning: "What a token's iss must be; without it any will do.",
+		when:    "Set it with --jwks-url, and when several services sign with one secret.",
+	},
+	{
+		name: "jwt-audience", section: sectionKeys, places: anywhere, unit: unitText,
+		meaning: "What a token's aud must hold; without it any will do.",
+		when:    "Set it with --jwks-url, and when tokens for other services are signed with the same secret.",
+	},
+	{
+		name: "jwt-algorithms", section: sectionKeys, places: anywhere, unit: unitChoice, many: true, choices: auth.Algorithms(),
+		automatic: "as the keys are: HS256, RS256, ES256, ES384, ES512, EdDSA, and what a JWK Set says",
+		meaning:   "The algorithms that a token may be signed with; repeatable. A key is used with those of its own type alone.",
+		when:      "Change it when your tokens are signed otherwise.",
+	},
+	{
+		name: "jwt-leeway", section: sectionKeys, places: anywhere, unit: unitSpan, low: 0, high: 5 * 60 * second, standard: "0s",
+		meaning: "How far the clocks of roost and of who signs may be apart.",
+		when:    "Raise it to some seconds when fresh tokens are refused as not valid yet.",
 	},
 
 	{
@@ -243,6 +269,11 @@ var tokenSettings = []setting{
 		name: "info", section: sectionToken, unit: "JSON",
 		meaning: "Any JSON that others are shown with the user, up to 1024 bytes.",
 		when:    "Give what a client would show of a user, such as a name.",
+	},
+	{
+		name: "jwt-private-key", section: sectionToken, unit: unitFile,
+		meaning: "A PEM file with the private key to sign with instead of a secret: RSA, ECDSA or Ed25519, without a passphrase. Of --jwt-algorithms the first that fits is taken.",
+		when:    "Give it where serve has the public one: a secret signs by HS256, HS384 or HS512 alone.",
 	},
 }
 

@@ -99,7 +99,7 @@ func TestSetting_Defaults_AreValid(t *testing.T) {
 		}
 	}
 	p.grammar.Serve.Auth = "none"
-	if err := p.grammar.Serve.settle(p.origins); err != nil {
+	if _, err := p.grammar.Serve.settle(p.origins); err != nil {
 		t.Error(err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"reflect"
 	"strings"
+
+	"github.com/roostws/roost/auth"
 )
 
 // printConfig writes the configuration in force as YAML that --config reads,
@@ -62,6 +64,9 @@ func (s *setting) fileText(v value) string {
 	case *text, *secret:
 		if v.String() == "" {
 			return ""
+		}
+		if s.unit == unitURL {
+			return quoted(auth.Redact(v.String()))
 		}
 		return quoted(v.String())
 	case *list:

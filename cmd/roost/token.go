@@ -24,16 +24,18 @@ type TokenConfig struct {
 	// What it is signed with: as serve verifies.
 	Config        text
 	JWTSecret     secret `name:"jwt-secret" aliases:"secret"`
-	JWTSecretFile text   `name:"jwt-secret-file"`
+	JWTSecretFile list   `name:"jwt-secret-file"`
 	JWTIssuer     text   `name:"jwt-issuer"`
 	JWTAudience   text   `name:"jwt-audience"`
 	JWTAlgorithms list   `name:"jwt-algorithms"`
+	JWTPrivateKey text   `name:"jwt-private-key"`
 }
 
 // settle checks what a token says and reads the secret's file.
 func (c *TokenConfig) settle(o origins) error {
+	_, _, err := settleSecrets(o, &c.JWTSecret, &c.JWTSecretFile)
 	errs := []error{
-		settleSecret(o, "jwt-secret", &c.JWTSecret, &c.JWTSecretFile),
+		err,
 		checkClaims(o, c.JWTIssuer, c.JWTAudience),
 		checkPatterns(o, "rooms", c.Rooms),
 		checkPatterns(o, "publish", c.Publish),
@@ -51,8 +53,16 @@ func (c *TokenConfig) settle(o origins) error {
 	case !json.Valid([]byte(c.Info)):
 		errs = append(errs, o.problem("info", `is not JSON: '{"name":"Alice"}' would be right`))
 	}
-	if errs[0] == nil && c.JWTSecret == "" {
-		errs = append(errs, o.problem("jwt-secret", "is missing: the secret that serve has, by --jwt-secret, --jwt-secret-file, ROOST_JWT_SECRET or --config, would be right"))
+	switch {
+	case errs[0] != nil:
+	case c.JWTPrivateKey != "":
+		if _, err := c.signer(); err != nil {
+			errs = append(errs, o.problem("jwt-private-key", "%w", err))
+		}
+	case c.JWTSecret == "":
+		errs = append(errs, o.problem("jwt-secret", "is missing: the secret that serve has, by --jwt-secret, --jwt-secret-file, ROOST_JWT_SECRET or --config, would be right; or --jwt-private-key"))
+	case secretAlgorithm(c.JWTAlgorithms) == "":
+		errs = append(errs, o.problem("jwt-algorithms", "a secret signs by HS256, HS384 or HS512 alone: one of them would be right; for %s, --jwt-private-key", c.JWTAlgorithms.String()))
 	}
 	return errors.Join(errs...)
 }
@@ -85,7 +95,7 @@ func (c *TokenConfig) hints() []string {
 	if len(c.Rooms) == 0 {
 		hints = append(hints, "the token may join no room: --rooms 'chat.*' would let it")
 	}
-	if len(c.JWTSecret) < auth.MinSecret {
+	if len(c.JWTSecret) < auth.MinSecret && c.JWTPrivateKey == "" {
 		hints = append(hints, fmt.Sprintf("the secret is shorter than %d bytes: serve takes it with --dev alone", auth.MinSecret))
 	}
 	return hints
@@ -102,15 +112,43 @@ func (c *TokenConfig) mint(w io.Writer, now time.Time) error {
 	if c.Info != "" {
 		id.Info = []byte(c.Info)
 	}
-	k := keys{string(c.JWTSecret), c.JWTAlgorithms, string(c.JWTIssuer), string(c.JWTAudience), 0, true}
-	v, err := k.verifier()
-	if err != nil {
-		return err
-	}
-	token, err := k.mint(v, id, now)
+	token, err := c.sign(id, now)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(w, token)
 	return err
+}
+
+// signer reads the private key.
+func (c *TokenConfig) signer() (*auth.Signer, error) {
+	text, err := readBounded(string(c.JWTPrivateKey), maxKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	s, err := auth.NewSigner(text, c.JWTAlgorithms)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", string(c.JWTPrivateKey), err)
+	}
+	return s, nil
+}
+
+// sign makes the token with the private key, else with the secret.
+func (c *TokenConfig) sign(id auth.Identity, now time.Time) (string, error) {
+	if c.JWTPrivateKey != "" {
+		s, err := c.signer()
+		if err != nil {
+			return "", err
+		}
+		return s.Mint(id, string(c.JWTIssuer), string(c.JWTAudience))
+	}
+	alg := secretAlgorithm(c.JWTAlgorithms)
+	v, err := auth.NewHMAC(auth.HMACConfig{
+		Secrets: [][]byte{[]byte(c.JWTSecret)}, Algorithms: []string{alg}, AllowShort: true,
+		Issuer: string(c.JWTIssuer), Audience: string(c.JWTAudience),
+	})
+	if err != nil {
+		return "", err
+	}
+	return mintSecret(v, []byte(c.JWTSecret), alg, id, string(c.JWTIssuer), string(c.JWTAudience), now)
 }

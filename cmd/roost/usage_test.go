@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-const noSecret = "is missing, and --auth jwt needs it: at least 32 bytes, as openssl rand -base64 32 makes, by --jwt-secret-file or ROOST_JWT_SECRET would be right; or --dev to try with a random one; or --auth none to ask nobody"
+const noSecret = "is missing, and --auth jwt needs it: at least 32 bytes, as openssl rand -base64 32 makes, by --jwt-secret-file or ROOST_JWT_SECRET would be right; or --jwt-public-key or --jwks-url where others sign; or --dev to try with a random one; or --auth none to ask nobody"
 
 // Each wrong usage gives status 2, nothing on stdout, a line for each thing that
 // is wrong, and a line that says where help is.
@@ -81,7 +81,7 @@ func TestRun_Usage_Errors(t *testing.T) {
 		{"serve|--auth=none|--log-format=xml", "", `--log-format: "xml" is unknown: text or json would be right`},
 		{"serve|--auth=none|--log-level=trace", "", `--log-level: "trace" is unknown: debug, info, warn or error would be right`},
 		{"serve|--auth=none|--jwt-issuer=", "", `--jwt-issuer: is empty: a text, or nothing at all, would be right`},
-		{"serve|--auth=none|--jwt-algorithms=HS256,RS256", "", `--jwt-algorithms: "RS256" is unknown: HS256, HS384 or HS512 would be right`},
+		{"serve|--auth=none|--jwt-algorithms=HS256,none", "", `--jwt-algorithms: "none" is unknown: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA would be right`},
 		{"serve|--auth=none|--jwt-algorithms=HS256,HS256", "", `--jwt-algorithms: "HS256" is there twice: once would be right`},
 		{"serve|--auth=none|--jwt-leeway=1h", "", `--jwt-leeway: 1h is out of range: 0s to 5m would be right`},
 		{"serve|--auth=none|--jwt-issuer=" + strings.Repeat("i", 1025), "", `--jwt-issuer: 1025 bytes are too many: at most 1024 would be right`},
@@ -121,7 +121,7 @@ func TestRun_Usage_Errors(t *testing.T) {
 
 		// token.
 		{"token", "", "--sub: is missing: --sub alice would be right\n" +
-			"--jwt-secret: is missing: the secret that serve has, by --jwt-secret, --jwt-secret-file, ROOST_JWT_SECRET or --config, would be right"},
+			"--jwt-secret: is missing: the secret that serve has, by --jwt-secret, --jwt-secret-file, ROOST_JWT_SECRET or --config, would be right; or --jwt-private-key"},
 		{"token|--secret=" + goodSecret, "", `--sub: is missing: --sub alice would be right`},
 		{"token|--secret=" + goodSecret + "|--sub=" + strings.Repeat("u", 201), "", `--sub: 1 to 200 bytes of UTF-8 without control characters would be right`},
 		{"token|--secret=" + goodSecret + "|--sub=a\nb", "", `--sub: 1 to 200 bytes of UTF-8 without control characters would be right`},
@@ -134,7 +134,7 @@ func TestRun_Usage_Errors(t *testing.T) {
 		{"token|--secret=" + goodSecret + "|--sub=a|--publish=" + numbered(65), "", `--publish: 65 are too many: at most 64 would be right`},
 		{"token|--user=a", "", `unknown flag --user`},
 		{"token|--room=a", "", `unknown flag --room: did you mean --rooms?`},
-		{"token|--sub=a|--jwt-algorithms=none", "", `--jwt-algorithms: "none" is unknown: HS256, HS384 or HS512 would be right`},
+		{"token|--sub=a|--jwt-algorithms=none", "", `--jwt-algorithms: "none" is unknown: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA would be right`},
 	} {
 		var args, env []string
 		if c.args != "" {

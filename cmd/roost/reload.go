@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/roostws/roost/auth"
+)
+
+// liveKeys are the keys in force, and what it takes to read them again.
+type liveKeys struct {
+	// Static after construction.
+	verifier *auth.Keys
+	hide     *redactor
+	log      *slog.Logger
+	again    func() (*parsed, error) // reads the configuration as it was read at the start
+
+	// Of the goroutine that hears the signals.
+	ring *keyring
+}
+
+// reload reads the secrets, the PEM files, and what the configuration says of keys. What
+// is wrong is logged, and the old stays in force, all of it.
+func (k *liveKeys) reload() {
+	ring, err := k.read()
+	if err == nil {
+		k.hide.hide(ring.secrets()...)
+		ring.Logger = k.log
+		if err = k.verifier.Reload(ring.KeysConfig); err != nil {
+			err = ring.problems(err)
+		}
+	}
+	if err != nil {
+		k.log.Error("cannot read the keys again: the old ones stay in force", "error", err)
+		return
+	}
+	changed := ring.changes(k.ring)
+	k.ring = ring
+	if len(changed) == 0 {
+		k.log.Info("read the keys again: none is changed", "secrets", len(ring.Secrets), "public_keys", len(ring.PublicKeys))
+		return
+	}
+	k.log.Info("read the keys again", "changed", strings.Join(changed, ","), "secrets", len(ring.Secrets), "public_keys", len(ring.PublicKeys))
+}
+
+// read gives the keyring as it is now. The secret that --dev made stays.
+func (k *liveKeys) read() (*keyring, error) {
+	p, err := k.again()
+	if err != nil {
+		return nil, err
+	}
+	c := &p.grammar.Serve
+	switch {
+	case c.Auth != "jwt":
+		return nil, fmt.Errorf("--auth is %s now: a restart would be right", c.Auth)
+	case !p.keys.empty():
+		return p.keys, nil
+	case len(k.ring.Secrets) == 0:
+		return nil, errors.New("there is no key any more: one would be right")
+	}
+	p.keys.use(secret(k.ring.Secrets[0]))
+	return p.keys, nil
+}
+
+// start asks the key server, if there is one, until the function it returns is called.
+func (k *liveKeys) start() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		k.verifier.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
