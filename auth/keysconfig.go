@@ -54,8 +54,6 @@ func (e *FieldError) Error() string {
 	return fmt.Sprintf("field %s: %v", e.Field, e.Problem)
 }
 
-func (e *FieldError) Unwrap() error { return e.Problem }
-
 func wrong(field, format string, args ...any) error {
 	return &FieldError{Field: field, Problem: fmt.Errorf(format, args...)}
 }

@@ -235,6 +235,18 @@ func TestBinary_Serve_ReadsKeysAgain(t *testing.T) {
 	}
 }
 
+// The secret that --dev made outlives SIGHUP, and with it the token that was printed.
+func TestBinary_Serve_DevSecretStays(t *testing.T) {
+	p := begin(t, nil, "--dev")
+	p.waitFor("the token", func() bool { return strings.Contains(p.printed(), "  token    ") })
+	_, rest, _ := strings.Cut(p.printed(), "  token    ")
+	token, _, _ := strings.Cut(rest, "\n")
+	p.hup(readAgain + ": none is changed")
+	if !p.admits(token) {
+		t.Errorf("the token is not good any more\n%s", p.logged())
+	}
+}
+
 // A key server that fails at first: the server starts, says so, and lets clients in once
 // it has the keys; a new key is good within ten seconds.
 func TestBinary_Serve_KeyServer(t *testing.T) {
