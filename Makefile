@@ -4,8 +4,9 @@ BIN      := bin/roost
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PACKAGES := ./...
 FUZZTIME ?= 10s
+VULNDB   ?= https://vuln.go.dev
 
-.PHONY: build run test race fuzz bench numbers lint setup clean
+.PHONY: build run test race fuzz bench numbers lint audit setup clean
 
 build: ## the server, at bin/roost
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN) ./cmd/roost
@@ -36,6 +37,11 @@ lint: ## go vet, gofmt, staticcheck
 	go vet $(PACKAGES)
 	@out=$$(gofmt -l $$(go list -f '{{.Dir}}' $(PACKAGES))); test -z "$$out" || { echo "gofmt: $$out"; exit 1; }
 	go tool staticcheck $(PACKAGES)
+
+audit: ## the modules as go.sum knows them, and known vulnerabilities: needs $(VULNDB), which may be file:///a/copy
+	go mod verify
+	@go tool govulncheck -db $(VULNDB) $(PACKAGES) || { status=$$?; \
+	  test $$status = 3 || echo "audit: could not look for vulnerabilities in $(VULNDB): nothing is known, good or bad" >&2; exit $$status; }
 
 setup: ## what the tests need beside Go: Node with two packages, and Chromium
 	@e2e/setup

@@ -20,6 +20,7 @@ type Config struct {
 
 	// What else has metrics.
 	Webhooks Webhooks // nil: none
+	Keys     Keys     // nil: none
 
 	// Who is let in.
 	Secret string // what Authorization: Bearer must bring; empty: nobody is asked

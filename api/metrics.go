@@ -153,6 +153,9 @@ func newRegistry(s *service) *prometheus.Registry {
 	if s.cfg.Webhooks != nil {
 		r.MustRegister(hookCollector{s.cfg.Webhooks})
 	}
+	if s.cfg.Keys != nil {
+		r.MustRegister(keyCollector{s.cfg.Keys})
+	}
 	return r
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/roostws/roost/auth"
 	"github.com/roostws/roost/protocol"
+	"github.com/roostws/roost/rate"
 )
 
 // identify finds out who asks, or what must be found out off the loop first.
@@ -18,7 +19,7 @@ func (l *loop) identify(q *protocol.Request, ask *request) (result, *protocol.Re
 		case v.reject != nil:
 			return resultRefused, v.reject
 		case v.err != nil:
-			return resultUnauthorized, &protocol.Reject{Status: 401, Code: "unauthorized", Message: v.err.Error()}
+			return disbelieved(v.err)
 		}
 		ask.take(l.srv, v)
 		return resultOK, nil
@@ -42,7 +43,7 @@ func (l *loop) identify(q *protocol.Request, ask *request) (result, *protocol.Re
 		p.token = token
 	}
 	if err != nil {
-		return resultUnauthorized, &protocol.Reject{Status: 401, Code: "unauthorized", Message: err.Error()}
+		return disbelieved(err)
 	}
 	joins := l.srv.asks(WhatJoin) && ask.kind == kindRoom
 	if joins || l.srv.asks(WhatConnect) {
@@ -57,6 +58,14 @@ func (l *loop) identify(q *protocol.Request, ask *request) (result, *protocol.Re
 	}
 	ask.take(l.srv, &p.known)
 	return resultOK, nil
+}
+
+// disbelieved is the answer where a token is not believed, or nothing can be said of it.
+func disbelieved(err error) (result, *protocol.Reject) {
+	if errors.Is(err, auth.ErrUnavailable) {
+		return resultBusy, &protocol.Reject{Status: 503, Code: "unavailable", Message: err.Error(), RetryAfter: rate.RetryAfter(time.Second, retrySpread)}
+	}
+	return resultUnauthorized, &protocol.Reject{Status: 401, Code: "unauthorized", Message: err.Error()}
 }
 
 // take has the client be who a verdict says.

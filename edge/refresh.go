@@ -2,7 +2,10 @@ package edge
 
 import (
 	"context"
+	"errors"
+	"time"
 
+	"github.com/roostws/roost/auth"
 	"github.com/roostws/roost/native"
 	"github.com/roostws/roost/poller"
 )
@@ -24,7 +27,8 @@ func (l *loop) doRefresh(s poller.Slot, ses *session, c *native.Command) {
 	case srv.cfg.Auth == nil && !srv.cfg.AskIdentity:
 		l.refuseCommand(s, c, &refusal{code: native.BadRequest, message: "no tokens are asked for here"})
 	case !asks && srv.cfg.Auth.Inline():
-		r.verdict = srv.verify(srv.workers.ctx, token)
+		r.verdict = new(verdict)
+		r.verdict.identity, r.verdict.err = srv.cfg.Auth.Verify(srv.workers.ctx, token, time.Now())
 		r.done(l, s, ses)
 	default:
 		p := &parking{id: l.ID(s)}
@@ -53,6 +57,9 @@ func (r *refreshing) done(l *loop, s poller.Slot, ses *session) {
 	switch {
 	case r.verdict.reject != nil:
 		l.refuseCommand(s, &r.command, &refusal{code: native.Code(r.verdict.reject.Code), message: r.verdict.reject.Message})
+		return
+	case errors.Is(r.verdict.err, auth.ErrUnavailable):
+		l.refuseCommand(s, &r.command, &refusal{code: native.Unavailable, message: r.verdict.err.Error()})
 		return
 	case r.verdict.err != nil:
 		no(r.verdict.err.Error())

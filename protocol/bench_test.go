@@ -11,7 +11,13 @@ import (
 // noAllocs expects f to make nothing, once pools are warm.
 func noAllocs(t *testing.T, what string, f func()) {
 	t.Helper()
-	if n := testing.AllocsPerRun(1000, f); n != 0 && !poolsForget {
+	noAllocsIn(t, 1000, what, f)
+}
+
+// noAllocsIn is noAllocs for what takes long.
+func noAllocsIn(t *testing.T, runs int, what string, f func()) {
+	t.Helper()
+	if n := testing.AllocsPerRun(runs, f); n != 0 && !poolsForget {
 		t.Errorf("%s: %v allocations", what, n)
 	}
 }

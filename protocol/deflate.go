@@ -9,11 +9,14 @@ import (
 // DeflateLevel is the level that pays best (docs/deflate.md).
 const DeflateLevel = 6
 
-// MinDeflate is the size of the smallest payload that is compressed.
-const MinDeflate = 128
+// MinDeflate is the size of the smallest payload that is compressed. From it on all
+// kinds of JSON lose a fifth; below, some lose nothing, for the same time
+// (BenchmarkDeflater_Threshold).
+const MinDeflate = 192
 
 // A Deflater compresses messages, each by itself, for all who negotiated
-// permessage-deflate. It is for one goroutine at a time.
+// permessage-deflate. It takes 1.1 MB, and up to 72 KiB for what it made last. It
+// is for one goroutine at a time.
 type Deflater struct {
 	flate *flate.Writer
 	out   shorter

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -37,24 +38,25 @@ func (d *Deflater) force(dst, payload []byte) ([]byte, bool) {
 	return d.appendFrame(dst, OpText, payload)
 }
 
-// Why MinDeflate is what it is: the first bytes of a JSON event.
+// Why MinDeflate is what it is: the first bytes of each kind of JSON.
 func BenchmarkDeflater_Threshold(b *testing.B) {
-	whole := event()
-	for _, n := range []int{32, 64, 96, 128, 192, 256, 384, 512} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			d := NewDeflater(DeflateLevel)
-			room := make([]byte, 0, 1<<10)
-			frame, ok := d.force(room, whole[:n])
-			for b.Loop() {
-				d.force(room, whole[:n])
-			}
-			saved := FrameSize(n) - len(frame)
-			if !ok {
-				saved = 0
-			}
-			b.ReportMetric(100*float64(saved)/float64(n), "saved-%")
-			b.ReportMetric(100*float64(saved)/float64(FrameSize(n)+onEthernet), "saved-of-wire-%")
-		})
+	for _, n := range []int{64, 96, 128, 160, 192, 224, 256, 320} {
+		for _, p := range payloads()[1:5] {
+			b.Run(fmt.Sprintf("%d/%s", n, p.name), func(b *testing.B) {
+				d := NewDeflater(DeflateLevel)
+				room := make([]byte, 0, 1<<10)
+				frame, ok := d.force(room, p.data[:n])
+				for b.Loop() {
+					d.force(room, p.data[:n])
+				}
+				saved := 0
+				if ok {
+					saved = FrameSize(n) - len(frame)
+				}
+				b.ReportMetric(100*float64(saved)/float64(n), "saved-%")
+				b.ReportMetric(100*float64(saved)/float64(FrameSize(n)+onEthernet), "saved-of-wire-%")
+			})
+		}
 	}
 }
 
@@ -76,4 +78,59 @@ func BenchmarkInflater_Inflate(b *testing.B) {
 			}
 		})
 	}
+}
+
+// What costs most of a message of 64 KiB: becoming that out of almost nothing, and
+// blocks that are tables alone.
+func BenchmarkInflater_Worst(b *testing.B) {
+	for name, data := range map[string]string{
+		"zeros":       squeeze(strings.Repeat("\x00", 64<<10)),
+		"last-blocks": strings.Repeat("\x03\x00", 32<<10) + "\x00",
+		"tables":      tables(64 << 10),
+	} {
+		b.Run(name, func(b *testing.B) {
+			f := &Inflater{Limit: 64 << 10}
+			in := []byte(data)
+			b.ReportMetric(float64(len(in)), "came-B")
+			for b.Loop() {
+				m := Message{Op: OpText, Compressed: true, Payload: in}
+				if err := f.Inflate(&m); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// tables makes n bytes or less of the shortest blocks with tables of their own
+// (RFC 1951, 3.2.7), which become nothing.
+func tables(n int) string {
+	var out []byte
+	bits := 0
+	put := func(v, count int) { // least bit first
+		for range count {
+			if bits%8 == 0 {
+				out = append(out, 0)
+			}
+			out[len(out)-1] |= byte(v&1) << (bits % 8)
+			v, bits = v>>1, bits+1
+		}
+	}
+	for len(out) < n-32 {
+		put(0b100, 3) // not the last; tables
+		put(0, 5+5)   // 257 literals, 1 distance
+		put(14, 4)    // 18 lengths of the lengths' codes, in their order:
+		for _, length := range []int{0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2} {
+			put(length, 3) // 17: 11, 18: 0, 1: 10
+		}
+		put(0, 1) // 18: 138 zeros
+		put(127, 7)
+		put(0, 1) // 18: 118
+		put(107, 7)
+		put(0b01, 2) // 1: the end's
+		put(0b01, 2) // 1: the distance's
+		put(0, 1)    // the end
+	}
+	put(0, 3) // the stored block that senders cut off
+	return string(out)
 }

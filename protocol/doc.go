@@ -1,5 +1,6 @@
-// Package protocol is WebSocket (RFC 6455) without I/O: bytes in, values out. It
-// has no goroutine, no clock, no lock, and touches no socket.
+// Package protocol is WebSocket (RFC 6455) and permessage-deflate (RFC 7692)
+// without I/O: bytes in, values out. It has no goroutine, no clock, no lock, and
+// touches no socket.
 //
 // Promises:
 //
@@ -14,6 +15,8 @@
 //   - Handshaker takes exactly one header block and gives the whole answer. What
 //     two programs might read in two ways is refused. A request is complete and
 //     right before the Decider is asked: once let in, it gets its 101.
+//   - Compressed messages stand by themselves: a connection keeps no window, one
+//     frame serves all, and what is inflated never passes a limit.
 //   - Answers say what is wrong and what would be right, never how the server
 //     came to know.
 //
@@ -21,9 +24,10 @@
 // frame before ParseClose is asked.
 //
 // Types: Reader and Message for what comes in, CloseError; Handshaker with its
-// Request, Decision and Outcome; AppendFrame and AppendClose for what goes out.
+// Request, Decision and Outcome; AppendFrame and AppendClose for what goes out;
+// Inflater and Deflater.
 //
-// A Reader belongs to one connection at a time and a Handshaker to one loop;
-// neither is for several goroutines at once. Functions are for any goroutine, and
+// A Reader belongs to one connection at a time, a Handshaker, an Inflater and a
+// Deflater to one loop; none is for several goroutines at once. Functions are for any goroutine, and
 // encoded frames may be shared freely.
 package protocol

@@ -47,6 +47,7 @@ type Handshaker struct {
 	request  Request
 	decision Decision
 	deflate  string // what the answer says of permessage-deflate; empty where it is not accepted
+	lines    []byte // what a headerWriter writes
 	wire     wire
 }
 
@@ -117,23 +118,22 @@ func (h *Handshaker) headers() (ws.HandshakeHeader, error) {
 // A headerWriter is a Handshaker as it writes headers.
 type headerWriter Handshaker
 
-func (h *headerWriter) WriteTo(w io.Writer) (n int64, err error) {
-	write := func(name, value string) {
-		for _, s := range [...]string{name, ": ", value, "\r\n"} {
-			if err == nil {
-				var k int
-				k, err = io.WriteString(w, s)
-				n += int64(k)
-			}
-		}
-	}
+func (h *headerWriter) WriteTo(w io.Writer) (int64, error) {
+	h.lines = h.lines[:0]
 	if visible(h.decision.Connection) {
-		write("Roost-Connection", h.decision.Connection)
+		h.lines = appendLine(h.lines, "Roost-Connection", h.decision.Connection)
 	}
 	if h.deflate != "" {
-		write("Sec-WebSocket-Extensions", h.deflate)
+		h.lines = appendLine(h.lines, "Sec-WebSocket-Extensions", h.deflate)
 	}
-	return n, err
+	n, err := w.Write(h.lines)
+	return int64(n), err
+}
+
+// appendLine appends a header line.
+func appendLine(dst []byte, name, value string) []byte {
+	dst = append(append(dst, name...), ": "...)
+	return append(append(dst, value...), "\r\n"...)
 }
 
 func (h *Handshaker) reject(r *Reject) Outcome {

@@ -22,7 +22,7 @@ const (
 )
 
 // An Inflater makes compressed messages what they were. The zero value with a
-// Limit is ready. From the first message on it takes 50 KiB, and up to 72 KiB for
+// Limit is ready. From the first message on it takes 44 KB, and up to 72 KiB for
 // what it gave out last: it is for all connections of a loop, one after the other.
 type Inflater struct {
 	// Limit is the most bytes that a message may become.
@@ -31,13 +31,14 @@ type Inflater struct {
 	in    compressed
 	read  *bufio.Reader // of in; nil before the first message
 	flate io.Reader     // of read
-	out   []byte        // kept for the next message; nil before the first
+	out   []byte        // where messages are made, as long as it is at most keptOut
 }
 
 // Inflate makes m, where it is compressed, what it would be had it come plain.
 // M.Payload is then valid until the next Inflate, and may be changed but not
 // resliced. An error is a *CloseError: m is as it was, and the next may be
-// inflated. What is passed Limit is never made, however much there would be.
+// inflated. However much there would be, no more is made than Limit and the
+// library's window, 32 KiB. The work is linear in what comes and what it becomes.
 func (f *Inflater) Inflate(m *Message) error {
 	if !m.Compressed {
 		return nil

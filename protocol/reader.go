@@ -23,16 +23,14 @@ type Message struct {
 	room []byte // ends with Payload; before it there is room for a header
 }
 
-// Frame makes the server's frame of the same message, in place: it is
+// Frame makes the server's frame with the same Op and Payload, in place: it is
 // written over the client's header, nothing is copied. The result is valid as
-// long as Payload. For the answer to a ping set Op to OpPong first.
+// long as Payload. For the answer to a ping set Op to OpPong first. M must not be
+// compressed: the frame would not say so.
 func (m *Message) Frame() []byte {
 	n := len(m.Payload)
 	frame := m.room[len(m.room)-FrameSize(n):]
 	AppendHeader(frame[:0], m.Op, n)
-	if m.Compressed {
-		frame[0] |= rsv1
-	}
 	return frame
 }
 

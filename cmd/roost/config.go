@@ -17,6 +17,8 @@ type Config struct {
 	Loops           count // 0: as many as suit the machine
 	Echo            toggle
 	Deflate         toggle
+	TrustedProxy    list
+	ProxyProtocol   toggle
 	Dev             toggle
 	Debug           toggle
 	Check           toggle
@@ -41,6 +43,7 @@ type Config struct {
 	// Bounds.
 	MaxMessage     size
 	MaxConnections count // 0: as many as there may be open files
+	MaxPerAddress  count // 0: any number
 	MaxPerUser     count // 0: any number
 	MaxJoined      count
 	Outbox         size
@@ -48,6 +51,11 @@ type Config struct {
 	PublishMemory  size
 	HistoryMemory  size
 	DocumentMemory size
+
+	// Rates; 0: any number.
+	HandshakesPerSecond count
+	MessagesPerSecond   count
+	BytesPerSecond      size
 
 	// Time.
 	Heartbeat        span

@@ -75,6 +75,9 @@ func newNode(c *Config, cfg edge.Config, hooks *webhookSettings, log *slog.Logge
 	if n.hooks != nil {
 		apiConfig.Webhooks = n.hooks
 	}
+	if keys, ok := cfg.Auth.(api.Keys); ok {
+		apiConfig.Keys = keys
+	}
 	handler, err := api.New(apiConfig, n.server)
 	if err != nil {
 		return fail(err)

@@ -88,10 +88,13 @@ func computedDefaults() map[string]string {
 // edge is the part of a Config that is for the edge. An error names the flag.
 func (c *Config) edge(o origins, rooms []edge.RoomPolicy, log *slog.Logger) (edge.Config, error) {
 	cfg := edge.Config{
-		Listen:           c.Listen,
-		Loops:            int(c.Loops),
-		Echo:             bool(c.Echo),
-		Deflate:          bool(c.Deflate),
+		Listen:         c.Listen,
+		Loops:          int(c.Loops),
+		Echo:           bool(c.Echo),
+		Deflate:        bool(c.Deflate),
+		TrustedProxies: c.TrustedProxy, ProxyProtocol: bool(c.ProxyProtocol),
+		HandshakesPerSecond: int(c.HandshakesPerSecond), MessagesPerSecond: int(c.MessagesPerSecond), BytesPerSecond: int64(c.BytesPerSecond),
+		MaxPerAddress:    int(c.MaxPerAddress),
 		Origins:          c.Origin,
 		TokenCookie:      string(c.TokenCookie),
 		Rooms:            rooms,
@@ -132,8 +135,11 @@ func flagErrors(o origins, err error) []error {
 		return []error{err}
 	}
 	name := fieldFlag(field.Field)
-	if name == "origins" { // the flag is repeated, and so in the singular
+	switch name { // flags that are repeated, and so in the singular
+	case "origins":
 		name = "origin"
+	case "trusted-proxies":
+		name = "trusted-proxy"
 	}
 	return []error{o.problem(name, "%s", field.Problem)}
 }

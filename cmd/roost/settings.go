@@ -22,13 +22,15 @@ const (
 
 // The sections of help, in order.
 const (
-	sectionServe  = "Where and what"
-	sectionAuth   = "Who may come in"
-	sectionKeys   = "Whose tokens are believed"
-	sectionBounds = "Bounds"
-	sectionTime   = "Time"
-	sectionLogs   = "Logs"
-	sectionToken  = "The token"
+	sectionServe   = "Where and what"
+	sectionAuth    = "Who may come in"
+	sectionKeys    = "Whose tokens are believed"
+	sectionProxies = "Proxies"
+	sectionBounds  = "Bounds"
+	sectionRates   = "Rates"
+	sectionTime    = "Time"
+	sectionLogs    = "Logs"
+	sectionToken   = "The token"
 )
 
 var authWords = []string{"none", "jwt", "webhook"}
@@ -164,6 +166,17 @@ var serveSettings = []setting{
 	},
 
 	{
+		name: "trusted-proxy", section: sectionProxies, places: anywhere, unit: "CIDR", many: true,
+		meaning: "An address or network of proxies, such as 10.0.0.0/8, whose X-Forwarded-For, or else Forwarded, says who the client is; repeatable, up to 4096.",
+		when:    "Set it behind a load balancer, so that limits, logs and webhooks speak of the client. The proxy must set or remove X-Forwarded-For itself.",
+	},
+	{
+		name: "proxy-protocol", section: sectionProxies, places: anywhere,
+		meaning: "Trusted proxies begin each connection with a PROXY header (version 1 or 2), and nobody else may connect.",
+		when:    "Turn it on where a balancer forwards TCP and is told to send one: send-proxy of HAProxy, proxy_protocol of nginx.",
+	},
+
+	{
 		name: "max-message", section: sectionBounds, places: anywhere, unit: unitSize, low: 125, high: 64 << 20, standard: "64KiB",
 		meaning: "Bytes of one message, from clients and by the API; a larger one closes with 1009 or is answered 413.",
 		when:    "Raise it when your messages are larger; lower it when they never are.",
@@ -173,6 +186,11 @@ var serveSettings = []setting{
 		automatic: "the limit on open files less a reserve",
 		meaning:   "Connections at once; past it clients are told 503 with Retry-After.",
 		when:      "Lower it to keep memory for others; to go above the default raise the limit on open files.",
+	},
+	{
+		name: "max-per-address", section: sectionBounds, places: anywhere, unit: unitCount, low: 1, high: 1 << 24,
+		meaning: "Connections of one client address at once, of IPv6 its first 64 bits; past it 429. Without it any number.",
+		when:    "Set it, generously, where strangers connect: many people may share one address. Behind a proxy it needs --trusted-proxy.",
 	},
 	{
 		name: "max-per-user", section: sectionBounds, places: anywhere, unit: unitCount, low: 1, high: 1_000_000,
@@ -208,6 +226,22 @@ var serveSettings = []setting{
 		name: "document-memory", section: sectionBounds, places: anywhere, unit: unitSize, low: 64 << 10, high: 1 << 50, standard: "64MiB",
 		meaning: "Bytes of all rooms' documents; past it changes that need more are refused.",
 		when:    "Set it to what your documents take together.",
+	},
+
+	{
+		name: "handshakes-per-second", section: sectionRates, places: anywhere, unit: unitCount, low: 1, high: 10_000_000,
+		meaning: "Handshakes a second of all clients together; past it 503 with a Retry-After that is spread over 10s. Without it any number.",
+		when:    "Set it to what the machine and what verifies tokens can take when all come back at once.",
+	},
+	{
+		name: "messages-per-second", section: sectionRates, places: anywhere, unit: unitCount, low: 1, high: 1_000_000,
+		meaning: "Messages and control frames a second of one connection, in bursts of a second's; past it 4004. Without it any number.",
+		when:    "Set it to several times what a client of yours sends at its busiest.",
+	},
+	{
+		name: "bytes-per-second", section: sectionRates, places: anywhere, unit: unitSize, low: 1 << 10, high: 1 << 30,
+		meaning: "Bytes a second of one connection's messages, in bursts of a second's or of one message; past it 4004. Without it any number.",
+		when:    "Set it where clients publish and the way out costs money.",
 	},
 
 	{
