@@ -45,9 +45,16 @@ func (l *loop) allows(s poller.Slot, m *protocol.Message) bool {
 			return false
 		}
 	}
-	if n := int(cfg.BytesPerSecond); n > 0 {
-		ok, _ := a.bytes.Take(l.Nano(), len(m.Payload), n, max(n, cfg.MaxMessage))
-		return ok
+	return l.allowsBytes(s, len(m.Payload))
+}
+
+// allowsBytes says whether it may send as many bytes.
+func (l *loop) allowsBytes(s poller.Slot, bytes int) bool {
+	n := int(l.srv.cfg.BytesPerSecond)
+	if n == 0 {
+		return true
 	}
-	return true
+	// One message of any size may come after a rest, compressed or not.
+	ok, _ := l.srv.allowances.At(s).bytes.Take(l.Nano(), bytes, n, max(n, 2*l.srv.cfg.MaxMessage))
+	return ok
 }

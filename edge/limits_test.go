@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	gorilla "github.com/gorilla/websocket"
 )
 
 // from connects from a loopback address of its own.
@@ -214,11 +215,23 @@ func TestServer_MessagesPerSecond(t *testing.T) {
 }
 
 func TestServer_BytesPerSecond(t *testing.T) {
-	f := serve(t, Config{BytesPerSecond: 10 << 10, MaxMessage: 8 << 10, Echo: true}, nil)
-	c := f.dial("/echo")
+	f := serve(t, Config{BytesPerSecond: 10 << 10, MaxMessage: 8 << 10, Echo: true, Deflate: true}, nil)
 	text := strings.Repeat("x", 8<<10)
-	say(t, c, text)
-	want(t, c, text)
+	c := f.dial("/echo")
+	for range 2 {
+		say(t, c, text)
+		want(t, c, text)
+	}
 	say(t, c, text)
 	wantClose(t, c, 4004)
+	// What is compressed counts as what it becomes.
+	packed := f.deflating("/echo")
+	for range 2 {
+		speak(t, packed, text)
+		hear(t, packed, text)
+	}
+	speak(t, packed, text)
+	if _, _, err := packed.ReadMessage(); !gorilla.IsCloseError(err, 4004) {
+		t.Errorf("compressed: %v", err)
+	}
 }

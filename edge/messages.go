@@ -153,11 +153,8 @@ func (l *loop) message(s poller.Slot, ses *session, m *protocol.Message) {
 		l.goodbye(s, ses, m)
 	default:
 		l.received.Add(1)
-		if m.Compressed {
-			if err := l.inflater.Inflate(m); err != nil {
-				l.broken(s, err)
-				return
-			}
+		if m.Compressed && !l.inflate(s, m) {
+			return
 		}
 		switch ses.kind {
 		case kindEcho:
@@ -170,6 +167,21 @@ func (l *loop) message(s poller.Slot, ses *session, m *protocol.Message) {
 			l.srv.handler.Message(Conn{l, s}, Message{Data: m.Payload, Binary: m.Op == protocol.OpBinary})
 		}
 	}
+}
+
+// inflate makes a compressed message what it was. It says false where the connection
+// ends for it.
+func (l *loop) inflate(s poller.Slot, m *protocol.Message) bool {
+	came := len(m.Payload)
+	if err := l.inflater.Inflate(m); err != nil {
+		l.broken(s, err)
+		return false
+	}
+	if l.srv.allowances != nil && !l.allowsBytes(s, max(len(m.Payload)-came, 0)) {
+		l.end(s, ReasonRateLimited)
+		return false
+	}
+	return true
 }
 
 // echo sends a message back.
