@@ -175,3 +175,32 @@ func TestNative_TokenAndTicket(t *testing.T) {
 		}
 	}
 }
+
+// A ticket that the command gets of a running server is good once, and no secret of
+// tokens is needed for it.
+func TestNative_TicketOfTheCommand(t *testing.T) {
+	s := start(t, "--auth", "jwt", "--jwt-secret", secret, "--admin-secret", "hush")
+	ask := func(args ...string) (int, string, string) {
+		return run(t, []string{"ROOST_ADMIN_SECRET=hush"}, append([]string{"token", "--ticket", "--admin", s.admin}, args...)...)
+	}
+	status, out, log := ask("--sub", "carol", "--rooms", "chat.*")
+	if status != 0 {
+		t.Fatalf("status %d, %s", status, log)
+	}
+	name := strings.TrimSpace(out)
+	c := s.native(t, "?ticket="+name, nil)
+	if m := c.hear(); m["user"] != "carol" {
+		t.Errorf("the welcome is %v", m)
+	}
+	c.ask(`{"type":"join","id":1,"room":"chat.1"}`, "joined")
+	refused(t, s, "?ticket="+name, 401, "ticket")
+	if status, _, log = ask("--sub", "carol", "--ttl", "25h"); status != 2 || !strings.Contains(log, "at most 24h") {
+		t.Errorf("status %d, %s", status, log)
+	}
+	if status, _, log = run(t, nil, "token", "--ticket", "--admin", s.admin, "--sub", "carol"); status != 1 || !strings.Contains(log, "secret is missing") {
+		t.Errorf("without the secret: status %d, %s", status, log)
+	}
+	if strings.Contains(s.log.String(), name) {
+		t.Error("the ticket stands in the log")
+	}
+}

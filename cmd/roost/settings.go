@@ -305,6 +305,11 @@ var tokenSettings = []setting{
 		when:    "Give what a client would show of a user, such as a name.",
 	},
 	{
+		name: "ticket", section: sectionToken,
+		meaning: "Have a running server's API make a ticket instead: it lets in whoever brings it first, as ?ticket=, for a minute or --ttl.",
+		when:    "Use it to try what your service does with POST /v1/tickets.",
+	},
+	{
 		name: "jwt-private-key", section: sectionToken, unit: unitFile,
 		meaning: "A PEM file with the private key to sign with instead of a secret: RSA, ECDSA or Ed25519, without a passphrase. Of --jwt-algorithms the first that fits is taken.",
 		when:    "Give it where serve has the public one: a secret signs by HS256, HS384 or HS512 alone.",
@@ -313,7 +318,7 @@ var tokenSettings = []setting{
 
 // sharedWithToken are the flags of serve that token has too: what serve would
 // verify with, token signs with.
-var sharedWithToken = []string{"config", "jwt-secret", "jwt-secret-file", "jwt-issuer", "jwt-audience", "jwt-algorithms"}
+var sharedWithToken = []string{"config", "admin", "admin-secret", "admin-secret-file", "jwt-secret", "jwt-secret-file", "jwt-issuer", "jwt-audience", "jwt-algorithms"}
 
 // settingsOf gives the settings of a command.
 func settingsOf(command string) []setting {

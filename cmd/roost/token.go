@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,12 @@ type TokenConfig struct {
 	TTL     span `name:"ttl"`
 	Info    text
 
+	// Where a ticket is had instead.
+	Ticket          toggle
+	Admin           text
+	AdminSecret     secret
+	AdminSecretFile text
+
 	// What it is signed with: as serve verifies.
 	Config        text
 	JWTSecret     secret `name:"jwt-secret" aliases:"secret"`
@@ -33,7 +40,12 @@ type TokenConfig struct {
 
 // settle checks what a token says and reads the secret's file.
 func (c *TokenConfig) settle(o origins) error {
-	_, _, err := settleSecrets(o, &c.JWTSecret, &c.JWTSecretFile)
+	var err error
+	if c.Ticket {
+		err = c.settleTicket(o)
+	} else {
+		_, _, err = settleSecrets(o, &c.JWTSecret, &c.JWTSecretFile)
+	}
 	errs := []error{
 		err,
 		checkClaims(o, c.JWTIssuer, c.JWTAudience),
@@ -54,7 +66,7 @@ func (c *TokenConfig) settle(o origins) error {
 		errs = append(errs, o.problem("info", `is not JSON: '{"name":"Alice"}' would be right`))
 	}
 	switch {
-	case errs[0] != nil:
+	case errs[0] != nil, bool(c.Ticket):
 	case c.JWTPrivateKey != "":
 		if _, err := c.signer(); err != nil {
 			errs = append(errs, o.problem("jwt-private-key", "%w", err))
@@ -95,13 +107,13 @@ func (c *TokenConfig) hints() []string {
 	if len(c.Rooms) == 0 {
 		hints = append(hints, "the token may join no room: --rooms 'chat.*' would let it")
 	}
-	if len(c.JWTSecret) < auth.MinSecret && c.JWTPrivateKey == "" {
+	if len(c.JWTSecret) < auth.MinSecret && !bool(c.Ticket) && c.JWTPrivateKey == "" {
 		hints = append(hints, fmt.Sprintf("the secret is shorter than %d bytes: serve takes it with --dev alone", auth.MinSecret))
 	}
 	return hints
 }
 
-// mint writes the token and nothing else, so that $(roost token …) works.
+// mint writes the token, or ticket, and nothing else, so that $(roost token …) works.
 func (c *TokenConfig) mint(w io.Writer, now time.Time) error {
 	id := auth.Identity{
 		User:    string(c.Sub),
@@ -112,7 +124,13 @@ func (c *TokenConfig) mint(w io.Writer, now time.Time) error {
 	if c.Info != "" {
 		id.Info = []byte(c.Info)
 	}
-	token, err := c.sign(id, now)
+	var token string
+	var err error
+	if c.Ticket {
+		token, err = c.ticket(context.Background(), id)
+	} else {
+		token, err = c.sign(id, now)
+	}
 	if err != nil {
 		return err
 	}
