@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	coder "github.com/coder/websocket"
@@ -203,4 +204,29 @@ func TestNative_TicketOfTheCommand(t *testing.T) {
 	if strings.Contains(s.log.String(), name) {
 		t.Error("the ticket stands in the log")
 	}
+}
+
+// SIGHUP has the rules of rooms read again; a file that is wrong changes nothing.
+func TestNative_RulesAreReadAgain(t *testing.T) {
+	const head = "auth: none\nrooms:\n  - match: \"news.*\"\n    publish: "
+	flag := configure(t, head+"services\n")
+	file := strings.TrimPrefix(flag, "--config=")
+	s := start(t, flag)
+	c := s.native(t, "", nil)
+	c.hear()
+	c.ask(`{"type":"publish","id":1,"room":"news.1","data":1}`, "error")
+	write := func(text, heard string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		s.until(heard, func() bool { return strings.Contains(s.log.String(), heard) })
+	}
+	write(head+"nobody\n", "the old ones stay in force")
+	c.ask(`{"type":"publish","id":2,"room":"news.1","data":1}`, "error")
+	write(head+"claims\n", `msg="read the rules of rooms again"`)
+	c.ask(`{"type":"publish","id":3,"room":"news.1","data":1}`, "published")
 }

@@ -39,8 +39,7 @@ func (l *loop) admit(s poller.Slot, ses *session, ask *request) (*protocol.Rejec
 	l.connected(s, ses, string(l.upgrade.Request().Path))
 	for i, room := range ask.rooms {
 		p := l.srv.policy(room)
-		l.join(s, ses, room, p, l.srv.sequence.Load())
-		l.joined(s, ses, room, p, ask.first[i])
+		l.joined(s, ses, room, l.join(s, ses, room, p, l.srv.sequence.Load()), ask.first[i])
 	}
 	l.arm(s, ses)
 	l.measure()

@@ -176,11 +176,8 @@ func (c Config) Validate() error {
 	number("HistoryMemory", c.HistoryMemory, minKept, 1<<50)
 	number("DocumentMemory", c.DocumentMemory, minKept, 1<<50)
 	c.checkHooks(bad)
-	if len(c.Rooms) > maxPolicies {
-		bad("Rooms", "%d policies: at most %d would be right", len(c.Rooms), maxPolicies)
-	}
-	for i := range c.Rooms {
-		c.Rooms[i].check(func(format string, args ...any) { bad("Rooms", format, args...) })
+	if err := checkPolicies(c.Rooms); err != nil {
+		errs = append(errs, err)
 	}
 	span("Heartbeat", c.Heartbeat, time.Hour)
 	span("HeartbeatTimeout", c.HeartbeatTimeout, time.Hour)

@@ -181,9 +181,14 @@ func (j *joining) arrived(l *loop, room string) {
 func (j *joining) seat(l *loop, s poller.Slot, ses *session) {
 	room := j.rooms[0]
 	j.entered = false
-	l.join(s, ses, room, j.policy, j.seq)
+	p := l.join(s, ses, room, j.policy, j.seq)
 	j.arrived(l, room)
-	l.joined(s, ses, room, j.policy, j.first)
+	if p == nil { // the program has made it a member meanwhile
+		l.retreat(room)
+	} else {
+		j.policy = p
+		l.joined(s, ses, room, p, j.first)
+	}
 	if j.command.Watch && j.policy.Presence {
 		l.watch(s, ses, room, j.policy, j.seq)
 	}

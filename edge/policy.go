@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/roostws/roost/auth"
@@ -71,7 +73,7 @@ type policy struct {
 // everywhere holds where nothing else does.
 var everywhere = &policy{RoomPolicy: RoomPolicy{Match: "*"}, history: DefaultHistory}
 
-func newPolicies(list []RoomPolicy) []*policy {
+func newPolicies(list []RoomPolicy) *[]*policy {
 	all := make([]*policy, 0, len(list)+1)
 	for _, rp := range list {
 		p := &policy{RoomPolicy: rp, history: DefaultHistory}
@@ -80,12 +82,40 @@ func newPolicies(list []RoomPolicy) []*policy {
 		}
 		all = append(all, p)
 	}
-	return append(all, everywhere)
+	all = append(all, everywhere)
+	return &all
+}
+
+// ReloadRooms puts other policies in the place of Config.Rooms. What clients and services
+// do from then on is held against them; a room that has members on a loop keeps its
+// presence and its way with slow readers there until the last has left. Errors are
+// those of Validate, and the old policies stay.
+func (s *Server) ReloadRooms(list []RoomPolicy) error {
+	if err := checkPolicies(list); err != nil {
+		return err
+	}
+	s.policies.Store(newPolicies(list))
+	return nil
+}
+
+// checkPolicies joins a FieldError for each policy that is wrong.
+func checkPolicies(list []RoomPolicy) error {
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, &FieldError{"Rooms", fmt.Sprintf(format, args...)})
+	}
+	if len(list) > maxPolicies {
+		bad("%d policies: at most %d would be right", len(list), maxPolicies)
+	}
+	for i := range list {
+		list[i].check(bad)
+	}
+	return errors.Join(errs...)
 }
 
 // policy gives what holds in a room.
 func (s *Server) policy(room string) *policy {
-	for _, p := range s.policies {
+	for _, p := range *s.policies.Load() {
 		if auth.MatchPattern(p.Match, room) {
 			return p
 		}

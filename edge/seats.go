@@ -42,8 +42,9 @@ func (l *loop) nobodyIn(room string) bool {
 
 // join seats a connection in a room. What was published up to the sequence since is
 // not for a room that nobody sat in before: what came before that was not posted
-// here, and its members would see a gap. It says false for one that sits there.
-func (l *loop) join(s poller.Slot, ses *session, room string, p *policy, since uint64) bool {
+// here, and its members would see a gap. P holds there then; else what has held so
+// far, which it gives. It gives nil for one that sits there.
+func (l *loop) join(s poller.Slot, ses *session, room string, p *policy, since uint64) *policy {
 	shard := l.shardOf(ses)
 	at := uint32(0)
 	if r := shard.Find(room); r != nil {
@@ -51,7 +52,7 @@ func (l *loop) join(s poller.Slot, ses *session, room string, p *policy, since u
 	}
 	head, r, first, ok := shard.Join(ses.seats, room, s, at)
 	if !ok {
-		return false
+		return nil
 	}
 	ses.seats = head
 	if f := r.Data.feed; f != nil {
@@ -63,7 +64,7 @@ func (l *loop) join(s poller.Slot, ses *session, room string, p *policy, since u
 			l.latest[r.Name] = newLatest()
 		}
 	}
-	return true
+	return r.Data.policy
 }
 
 // admitTo makes a connection a member at once, without a look at the room's history.
@@ -76,8 +77,7 @@ func (l *loop) admitTo(s poller.Slot, ses *session, room string, p *policy) bool
 	if !ok {
 		return false
 	}
-	l.join(s, ses, room, p, l.srv.sequence.Load())
-	l.joined(s, ses, room, p, first)
+	l.joined(s, ses, room, l.join(s, ses, room, p, l.srv.sequence.Load()), first)
 	return true
 }
 
@@ -145,7 +145,7 @@ func (l *loop) left(s poller.Slot, ses *session, r *rooms.Room[backlog], emptied
 	}
 	l.forgive(s, r)
 	vacated := l.retreat(r.Name)
-	if r.Data.policy.Slow == SlowConflate && l.nobodyIn(r.Name) {
+	if len(l.latest) > 0 && l.nobodyIn(r.Name) {
 		delete(l.latest, r.Name)
 	}
 	if r.Data.policy.Presence {

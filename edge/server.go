@@ -35,7 +35,6 @@ type Server struct {
 	directory  *rooms.Directory
 	broker     *broker.Memory
 	presence   *broker.Presence
-	policies   []*policy
 	trusted    proxyproto.Trusted
 	proxies    bool // some are trusted
 	origins    *auth.Origins
@@ -55,10 +54,11 @@ type Server struct {
 	tickets   tickets
 
 	// Atomic.
-	connections  atomic.Int64 // upgraded connections
-	publishBytes atomic.Int64 // published, and not yet gone out to all
-	readBytes    atomic.Int64 // of messages that have not arrived whole
-	parked       atomic.Int64 // connections whose next command waits for the one before
+	policies     atomic.Pointer[[]*policy] // of rooms
+	connections  atomic.Int64              // upgraded connections
+	publishBytes atomic.Int64              // published, and not yet gone out to all
+	readBytes    atomic.Int64              // of messages that have not arrived whole
+	parked       atomic.Int64              // connections whose next command waits for the one before
 	published    atomic.Uint64
 	asked        [numOutcomes]atomic.Uint64
 	sequence     atomic.Uint64 // of the last publication
@@ -93,11 +93,12 @@ func New(cfg Config, handler Handler) (*Server, error) {
 	_, _ = rand.Read(key[:]) // never fails
 	s := &Server{
 		cfg: cfg, handler: handler, origins: origins, began: time.Now(),
-		directory: rooms.NewDirectory(cfg.Loops), presence: broker.NewPresence(broker.PresenceConfig{}), policies: newPolicies(cfg.Rooms),
+		directory: rooms.NewDirectory(cfg.Loops), presence: broker.NewPresence(broker.PresenceConfig{}),
 		trusted: trusted, proxies: len(cfg.TrustedProxies) > 0, addresses: rate.NewAddresses(cfg.MaxConnections + overflow()),
 		askSet: setOf(cfg.Asks), eventSet: setOf(cfg.Events), seed: maphash.MakeSeed(),
 		nameKey: binary.LittleEndian.Uint64(key[:]), drained: make(chan struct{}), ended: make(chan struct{}),
 	}
+	s.policies.Store(newPolicies(cfg.Rooms))
 	s.broker = broker.NewMemory(broker.Config{
 		HistoryMemory: cfg.HistoryMemory, DocumentMemory: cfg.DocumentMemory,
 		Needed: func(room string) bool { return s.directory.Members(room) > 0 },

@@ -39,7 +39,7 @@ func TestBinary_Serve_StopsAsAsked(t *testing.T) {
 		}
 		p.waitFor("ready", func() bool { status, _ := get("http://" + p.admin() + "/readyz"); return status == 200 })
 		p.signal(syscall.SIGHUP)
-		p.waitFor("a line for SIGHUP", func() bool { return strings.Contains(p.logged(), "nothing to read again") })
+		p.waitFor("a line for SIGHUP", func() bool { return strings.Contains(p.logged(), "read the rules of rooms again") })
 		if status, _ := get("http://" + p.admin() + "/healthz"); status != 200 {
 			t.Errorf("after SIGHUP /healthz is %d", status)
 		}

@@ -23,9 +23,10 @@ type node struct {
 	cfg    *Config
 	server *edge.Server
 	admin  *adminServer
-	dev    *devAccess     // nil without --dev
-	hooks  *webhook.Hooks // nil: no backend is told
-	keys   *liveKeys      // nil: no tokens are verified
+	dev    *devAccess              // nil without --dev
+	hooks  *webhook.Hooks          // nil: no backend is told
+	keys   *liveKeys               // nil: no tokens are verified
+	again  func() (*parsed, error) // reads the configuration as it was read at the start
 	log    *slog.Logger
 
 	// Written once: err before ended is closed.
@@ -147,10 +148,8 @@ func (n *node) run(signals <-chan os.Signal) int {
 		select {
 		case sig := <-signals:
 			switch {
-			case sig == syscall.SIGHUP && n.keys != nil:
-				n.keys.reload()
 			case sig == syscall.SIGHUP:
-				n.log.Info("nothing to read again: a restart takes a changed configuration")
+				n.reload()
 			case drained == nil:
 				n.log.Info("stopping", "signal", sig.String(), "drain_timeout", n.cfg.DrainTimeout.String())
 				stopFeed()

@@ -8,7 +8,28 @@ import (
 	"strings"
 
 	"github.com/roostws/roost/auth"
+	"github.com/roostws/roost/edge"
 )
+
+// reload reads again what a SIGHUP is for: the keys of tokens and the rules of rooms.
+// What is wrong is logged, and the old stays in force.
+func (n *node) reload() {
+	if n.keys != nil {
+		n.keys.reload()
+	}
+	p, err := n.again()
+	if err == nil {
+		var rules []edge.RoomPolicy
+		if rules, err = policies(p.sections.rooms); err == nil {
+			if err = n.server.ReloadRooms(rules); err == nil {
+				n.log.Info("read the rules of rooms again", "rules", len(rules))
+			}
+		}
+	}
+	if err != nil {
+		n.log.Error("cannot read the rules of rooms again: the old ones stay in force", "error", err)
+	}
+}
 
 // liveKeys are the keys in force, and what it takes to read them again.
 type liveKeys struct {

@@ -65,6 +65,7 @@ func serve(p *parsed, stdout, stderr io.Writer) int {
 		log.Error("cannot start", "error", err)
 		return statusFailed
 	}
+	n.again = p.again
 	if verifier != nil {
 		n.keys = &liveKeys{verifier: verifier, ring: ring, hide: hide, log: log, again: p.again}
 	}
