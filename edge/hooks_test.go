@@ -177,11 +177,13 @@ func TestServer_Decider_Connect_NarrowsRefresh(t *testing.T) {
 }
 
 func TestServer_Decider_JoinAndPublish(t *testing.T) {
-	gate := make(chan struct{})
+	gate, again := make(chan struct{}), make(chan struct{})
 	j := &judge{decide: func(q *Question) (Decision, error) {
 		switch {
 		case q.Room == "slow":
 			<-gate
+		case q.Room == "slow-again":
+			<-again
 		case q.Room == "no":
 			return Decision{Code: "not_found", Message: "there is no such room"}, nil
 		case q.What == WhatPublish && string(q.Data) == `"bad"`, q.What == WhatPublish && string(q.Data) == "bad":
@@ -237,13 +239,12 @@ func TestServer_Decider_JoinAndPublish(t *testing.T) {
 	wantClose(t, raw, 1008)
 
 	// Who goes away while it waits is no trouble.
-	gate = make(chan struct{})
 	c := f.native()
-	c.say(`{"type":"join","id":1,"room":"slow"}`)
+	c.say(`{"type":"join","id":1,"room":"slow-again"}`)
 	f.until("it waits", func() bool { return f.Stats().Parked == 1 })
 	_ = c.CloseNow()
 	f.until("it is gone", func() bool { return f.Stats().Connections == 2 })
-	close(gate)
+	close(again)
 	f.until("nothing waits", func() bool { return f.Stats().Parked == 0 })
 }
 

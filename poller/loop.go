@@ -107,7 +107,8 @@ func (l *Loop) Second() uint32 { return l.second }
 func (l *Loop) Index() int { return int(l.index) }
 
 // Post hands p to the loop's Worker. It may be called from any goroutine; posts
-// of one goroutine are handled in their order. ErrBusy: more than MaxPosts
+// of one goroutine are handled in their order, also those that wait when the loop
+// ends. ErrBusy: more than MaxPosts
 // wait. ErrClosed: the loop has ended.
 func (l *Loop) Post(p Post) error { return l.inbox.put(p, true) }
 
@@ -126,6 +127,11 @@ func (l *Loop) run() error {
 		}
 		l.turn(n)
 		l.Stats.Turns.Observe(int64(time.Since(l.group.began)) - l.nano)
+	}
+	// Nobody is there any more, and whoever has posted learns that.
+	l.inbox.shut()
+	for !l.inbox.empty() {
+		l.guard(l.drainInbox)
 	}
 	return nil
 }

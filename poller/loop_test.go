@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -494,6 +496,26 @@ func TestGroup_Post_ClosedAndBusy(t *testing.T) {
 	s.end()
 	if err := s.Loops()[0].Post(Post{}); !errors.Is(err, ErrClosed) {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// What was taken is handled, though the loop ends.
+func TestLoop_Post_AllAreHandledAtTheEnd(t *testing.T) {
+	s := new(server).start(t, Config{Loops: 1})
+	var handled, taken atomic.Int64
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for s.Loops()[0].Post(Post{Arg: func(*Loop) { handled.Add(1) }}) == nil {
+				taken.Add(1)
+			}
+		})
+	}
+	s.until("posts come", func() bool { return handled.Load() > 1000 })
+	s.end()
+	wg.Wait()
+	if handled.Load() != taken.Load() {
+		t.Errorf("%d were taken and %d handled", taken.Load(), handled.Load())
 	}
 }
 
