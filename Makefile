@@ -6,7 +6,7 @@ PACKAGES := ./...
 FUZZTIME ?= 10s
 VULNDB   ?= https://vuln.go.dev
 
-.PHONY: build run test race fuzz bench numbers lint audit setup clean
+.PHONY: build run test race hostile fuzz bench numbers lint audit setup clean
 
 build: ## the server, at bin/roost
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN) ./cmd/roost
@@ -14,12 +14,15 @@ build: ## the server, at bin/roost
 run: build ## the server with a demo: prints its URLs and a token
 	$(BIN) serve --dev
 
-test: lint setup build ## all tests; those of e2e run a binary that the test cache knows nothing of
-	go test $$(go list $(PACKAGES) | grep -v /e2e)
-	go test -count=1 ./e2e
+test: lint setup build ## all tests; those of e2e and hostile run a binary that the test cache knows nothing of
+	go test $$(go list $(PACKAGES) | grep -v -e /e2e -e /hostile)
+	go test -count=1 -p 1 ./e2e ./hostile
 
 race: ## all tests of the packages, with the race detector
-	go test -race $$(go list $(PACKAGES) | grep -v /e2e)
+	go test -race $$(go list $(PACKAGES) | grep -v -e /e2e -e /hostile)
+
+hostile: ## all attacks on the server, those that take a minute too, and what each cost
+	go test -count=1 -v ./hostile -slow
 
 fuzz: ## each fuzz test for FUZZTIME (10s)
 	@set -e; for pkg in $$(go list $(PACKAGES)); do \
