@@ -68,10 +68,8 @@ func (s *Server) SetDocument(room string, data []byte) (version uint64, err erro
 	if doc[0] != '{' && doc[0] != '[' {
 		return 0, invalid("the document is neither an object nor an array")
 	}
-	if p.Schema != nil {
-		if err := p.Schema.Validate(doc); err != nil {
-			return 0, err
-		}
+	if err := p.Schema.Validate(doc); err != nil { // without a schema: its depth and its numbers
+		return 0, err
 	}
 	patch := append(append([]byte(`[{"op":"replace","path":"","value":`), doc...), "}]"...)
 	return s.change(room, broker.AnyVersion, doc, patch, nil, 0)
@@ -107,8 +105,8 @@ func (s *Server) patch(p *policy, room string, base uint64, patch, from []byte, 
 		}
 	}
 	told := jsontext.Value(bytes.Clone(patch))
-	if err := told.Compact(jsontext.AllowDuplicateNames(true)); err != nil {
-		return 0, invalid("the patch is not JSON in UTF-8: " + err.Error())
+	if err := told.Compact(jsontext.AllowDuplicateNames(false)); err != nil {
+		return 0, invalid("the patch is not JSON in UTF-8 with each name once: " + err.Error())
 	}
 	return s.change(room, base, after, told, from, exclude)
 }

@@ -71,7 +71,7 @@ func TestNative_Document(t *testing.T) {
 		t.Errorf("a stale patch: %v", err)
 	}
 	var invalid *InvalidError
-	for _, text := range []string{`{"title":1}`, `3`, `{`, `{"a":1,"a":2}`} {
+	for _, text := range []string{`{"title":1}`, `3`, `{`, `{"a":1,"a":2}`, strings.Repeat("[", 200) + strings.Repeat("]", 200)} {
 		if _, err := f.SetDocument("doc.x", []byte(text)); !errors.As(err, &invalid) {
 			t.Errorf("%s: %v", text, err)
 		}
@@ -149,6 +149,8 @@ func TestNative_Schema(t *testing.T) {
 	if d := m["details"].([]any)[0].(obj); d["path"] != "/text" || m["id"] != 1.0 || m["room"] != "s.x" {
 		t.Errorf("invalid %v", m)
 	}
+	c.say(`{"type":"publish","id":1,"room":"s.x","data":{"text":"a","text":5}}`)
+	c.hearsError(native.Invalid, "each name once")
 	c.say(`{"type":"publish","id":1,"room":"s.x","base64":"AAAA"}`)
 	if m := c.hearsError(native.Invalid, "binary"); len(m["details"].([]any)) != 1 {
 		t.Errorf("without a detail: %v", m)

@@ -120,6 +120,7 @@ func (l *loop) newFeed(r *rooms.Room[backlog]) *feed {
 
 // Turn delivers a slice of what waits, a room after the other.
 func (l *loop) Turn() (more bool) {
+	l.resume()
 	budget, next := sliceWrites, 0
 	for ; budget > 0 && next < len(l.queue); next++ {
 		f := l.queue[next]
@@ -135,7 +136,7 @@ func (l *loop) Turn() (more bool) {
 		}
 	}
 	l.queue = slices.Delete(l.queue, 0, next) // once a turn: many rooms may wait
-	return len(l.queue) > 0
+	return len(l.queue) > 0 || len(l.delayed) > 0
 }
 
 // sweep visits members, from where it stopped, and says how many writes it did.

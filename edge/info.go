@@ -124,7 +124,11 @@ func (s *Server) call(ctx context.Context, l *loop, f func()) error {
 
 // Rooms lists rooms with members whose names begin with prefix, up to limit, in an
 // order of its own. After is the next of the page before; next is empty at the end.
+// ErrNotFound for an after that no page can have given.
 func (s *Server) Rooms(prefix, after string, limit int) (list []RoomInfo, next string, err error) {
+	if after != "" && !rooms.ValidName(after) {
+		return nil, "", ErrNotFound
+	}
 	names, more := s.directory.List(prefix, after, max(limit, 1))
 	for _, name := range names {
 		list = append(list, s.roomInfo(name))

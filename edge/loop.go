@@ -40,6 +40,8 @@ type loop struct {
 	scratch   []byte             // for frames
 	reply     []byte             // for what is said to native clients
 	packed    []byte             // for claims
+	spoken    int                // bytes of replies in this turn
+	delayed   []ConnID           // whose rest waits for the next turn
 	parser    native.Parser
 	inflater  protocol.Inflater
 	deflater  *protocol.Deflater // made with the first message that it is for

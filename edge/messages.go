@@ -65,10 +65,36 @@ func (l *loop) handle(s poller.Slot, ses *session, b []byte) {
 	}
 }
 
-// mustWait says whether a connection's next command waits: for the one before, or
-// until what was said to the client is on its way.
+// mustWait says whether a connection's next command waits: for the one before, until
+// what was said to the client is on its way, or for the next turn, where much was said
+// in this one.
 func (l *loop) mustWait(s poller.Slot, ses *session) bool {
-	return ses.flags&busy != 0 || ses.kind == kindNative && l.Waiting(s) > 0
+	return ses.flags&busy != 0 || ses.kind == kindNative && (l.Waiting(s) > 0 || l.spoken > turnReplies)
+}
+
+// turnReplies is how many bytes of replies a turn makes, and one reply more, before it
+// looks for events again: a client that recovers megabytes again and again holds up
+// nobody but itself.
+const turnReplies = 256 << 10
+
+// later has a connection with a rest go on in the next turn, if nothing else will have
+// it go on.
+func (l *loop) later(s poller.Slot, ses *session) {
+	if ses.flags&busy == 0 && l.spoken > turnReplies && l.Waiting(s) == 0 {
+		l.delayed = append(l.delayed, l.ID(s))
+	}
+}
+
+// resume lets those go on whose turn it is.
+func (l *loop) resume() {
+	l.spoken = 0
+	list := l.delayed
+	l.delayed = nil
+	for _, id := range list {
+		if s, ok := l.Lookup(id); ok {
+			l.Corked(s, func() { l.goOn(s, l.session(s)) })
+		}
+	}
 }
 
 // postpone keeps what is left of b. No message has begun.
@@ -81,6 +107,7 @@ func (l *loop) postpone(s poller.Slot, ses *session, b []byte) {
 		sd.off = len(sd.rest) - len(b) // b is its end
 	}
 	l.wait(s, sd)
+	l.later(s, ses)
 }
 
 // wait reads no more of a connection with a rest.
@@ -95,11 +122,15 @@ func (l *loop) wait(s poller.Slot, sd *side) {
 // goOn handles what waited for a command to be done. It runs in the connection's
 // Data, or corked.
 func (l *loop) goOn(s poller.Slot, ses *session) {
-	if ses.side == 0 || l.mustWait(s, ses) {
+	if ses.side == 0 {
 		return
 	}
 	sd := l.sides[ses.side-1]
 	if sd.rest == nil {
+		return
+	}
+	if l.mustWait(s, ses) {
+		l.later(s, ses)
 		return
 	}
 	l.Resume(s)
@@ -214,5 +245,10 @@ func (l *loop) goodbye(s poller.Slot, ses *session, m *protocol.Message) {
 	l.scratch = protocol.AppendClose(l.scratch[:0], code, "") // NoCode: it gave none and gets none
 	l.Write(s, l.scratch)
 	l.unseat(s, ses)
+	l.Flush(s)
+	if l.Waiting(s) > 0 { // what it was sent before must not end within a frame
+		l.Finish(s, ReasonClient.cause())
+		return
+	}
 	l.Close(s, ReasonClient.cause())
 }

@@ -173,3 +173,19 @@ func TestServer_Client_GoesWithoutAWord(t *testing.T) {
 	_ = d.Close(websocket.StatusGoingAway, "leaving")
 	f.until("it is counted", func() bool { return f.closed(ReasonClient) == 1 })
 }
+
+// Whoever says goodbye gets all that it was sent before, and then the answer.
+func TestServer_Goodbye_TearsNoFrame(t *testing.T) {
+	f := serve(t, Config{Echo: true, MaxMessage: 8 << 20}, nil)
+	c := f.upgrade("/echo")
+	large := strings.Repeat("x", 4<<20)
+	go c.send(masked(protocol.OpText, large) + masked(protocol.OpClose, "\x03\xe8"))
+	op, payload, err := c.frame()
+	if err != nil || op != protocol.OpText || len(payload) != len(large) {
+		t.Fatalf("%d bytes of op %d, %v", len(payload), op, err)
+	}
+	if code, _ := c.closing(); code != 1000 {
+		t.Errorf("closed with %d", code)
+	}
+	f.until("it is counted", func() bool { return f.closed(ReasonClient) == 1 })
+}

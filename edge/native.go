@@ -96,6 +96,7 @@ func (l *loop) greet(s poller.Slot, ses *session) {
 
 // say sends a message to a native client.
 func (l *loop) say(s poller.Slot, text []byte) {
+	l.spoken += len(text)
 	l.scratch = protocol.AppendFrame(l.scratch[:0], protocol.OpText, text)
 	if l.session(s).flags&deflates != 0 {
 		l.Write(s, l.deflate(l.scratch))

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/roostws/roost/native"
 	"github.com/roostws/roost/poller"
 	"github.com/roostws/roost/protocol"
@@ -135,6 +136,9 @@ func check(schema *Schema, p *publication) error {
 		return invalid("a binary message is not JSON, which the room's schema asks for")
 	case native.FormString:
 		data = native.Quote(data)
+	}
+	if !jsontext.Value(data).IsValid() {
+		return invalid("the message is not JSON in UTF-8 with each name once")
 	}
 	return schema.Validate(data)
 }

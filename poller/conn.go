@@ -174,8 +174,18 @@ func (l *Loop) Corked(s Slot, f func()) {
 		return
 	}
 	l.corked = s
+	before := l.current
+	l.current = s // whom a panic is about
 	f()
+	l.current = before
 	l.uncork()
+}
+
+// Flush, within the Data of s or what runs as it, sends what was gathered so far.
+func (l *Loop) Flush(s Slot) {
+	if l.corked == s && len(l.cork) > 0 {
+		l.flushCork(s, l.recs.At(s))
+	}
 }
 
 // Close ends s with the turn: what the socket took is delivered, what waits is

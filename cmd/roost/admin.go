@@ -141,6 +141,15 @@ type limitedConn struct {
 	release func()
 }
 
+// CloseWrite ends our side alone. net/http does so before it closes a connection of
+// which it has not read all: else what it said last would be lost to a reset.
+func (c *limitedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 func (c *limitedConn) Close() error {
 	err := c.Conn.Close()
 	c.release()
