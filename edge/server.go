@@ -47,7 +47,7 @@ type Server struct {
 	seed       maphash.Seed // of the users' hashes
 
 	// Own locks.
-	users     users
+	users     *users
 	addresses *rate.Addresses
 	admission admission
 	closings  closings
@@ -126,6 +126,9 @@ func New(cfg Config, handler Handler) (*Server, error) {
 	if s.sessions, err = poller.NewTable[session](poller.FileLimit()); err == nil {
 		err = failed
 	}
+	if err == nil {
+		s.users, err = newUsers(poller.FileLimit())
+	}
 	if err == nil && (cfg.MessagesPerSecond > 0 || cfg.BytesPerSecond > 0) {
 		s.allowances, err = poller.NewTable[allowance](poller.FileLimit())
 	}
@@ -141,6 +144,9 @@ func New(cfg Config, handler Handler) (*Server, error) {
 func (s *Server) free() {
 	if s.sessions != nil {
 		s.sessions.Free()
+	}
+	if s.users != nil {
+		s.users.links.Free()
 	}
 	if s.allowances != nil {
 		s.allowances.Free()

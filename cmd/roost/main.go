@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -17,6 +18,7 @@ const (
 )
 
 func main() {
+	runtime.MemProfileRate = 0 // as early as can be: see tuneCollector
 	os.Exit(run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
