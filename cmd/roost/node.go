@@ -56,6 +56,7 @@ func newNode(c *Config, cfg edge.Config, hooks *webhookSettings, log *slog.Logge
 	}
 	cfg.AskIdentity = c.Auth == "webhook"
 	tuneCollector(bool(c.Debug))
+	warm()
 	if n.server, err = edge.New(cfg, nil); err != nil {
 		return fail(err)
 	}
