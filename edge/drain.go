@@ -69,7 +69,7 @@ func (s *Server) drain(ctx context.Context) {
 	defer tick.Stop()
 	for s.group.Open() > 0 {
 		for _, l := range s.loops {
-			_ = l.Loop.Post(poller.Post{Op: opDrain, Arg: (perTick + len(s.loops) - 1) / len(s.loops)})
+			_ = l.Loop.Post(poller.Post{Arg: (perTick + len(s.loops) - 1) / len(s.loops)})
 		}
 		select {
 		case <-tick.C:

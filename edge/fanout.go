@@ -2,7 +2,6 @@ package edge
 
 import (
 	"slices"
-	"time"
 
 	"github.com/roostws/roost/poller"
 	"github.com/roostws/roost/rooms"
@@ -264,7 +263,7 @@ func (l *loop) turnAround(f *feed) {
 // trim drops the messages up to the place upTo: all have got them.
 func (l *loop) trim(f *feed, upTo uint32) {
 	n := 0
-	now := int64(time.Since(l.srv.group.Began()))
+	now := l.srv.sinceBegan()
 	for n < len(f.marks) && f.marks[n].end-f.base <= upTo-f.base {
 		l.latency.Observe(now - f.marks[n].at)
 		l.srv.publishBytes.Add(-int64(f.marks[n].cost))

@@ -102,7 +102,7 @@ type Detail = broker.Detail
 // call has f run on a loop, and waits until it has.
 func (s *Server) call(ctx context.Context, l *loop, f func()) error {
 	done := make(chan struct{})
-	post := poller.Post{Op: opCall, Arg: func() {
+	post := poller.Post{Arg: func() {
 		defer close(done)
 		f()
 	}}
@@ -271,7 +271,7 @@ func (s *Server) Connection(ctx context.Context, id ConnID) (ConnInfo, error) {
 // nor find out whether the connection is there. ErrNotFound where id cannot be a
 // connection's.
 func (s *Server) Disconnect(id ConnID, reconnect bool) error {
-	err := s.post(id, poller.Post{Op: opClose, Arg: disconnect(reconnect)})
+	err := s.post(id, poller.Post{Arg: disconnect(reconnect)})
 	if errors.Is(err, ErrClosed) && s.running.Load() {
 		return ErrNotFound
 	}

@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/roostws/roost/broker"
 	"github.com/roostws/roost/native"
@@ -121,7 +120,7 @@ func (j *joining) enter(l *loop, s poller.Slot, ses *session) bool {
 	l.begin(ses)
 	l.srv.broker.Snapshot(room, l.srv.now(), j.since, j.take)
 	if j.failed {
-		l.abort(ses)
+		l.finish(ses)
 		j.retreat(l)
 		l.refuseCommand(s, &j.command, &refusal{code: native.Unavailable, message: "too much waits to be done", room: room})
 		return false
@@ -134,7 +133,7 @@ func (j *joining) take(is broker.Snapshot) {
 	j.is, j.at = is, is.Position
 	j.kept = append(j.kept[:0], is.Messages...)
 	j.seq = j.loop.srv.sequence.Load()
-	j.failed = j.loop.Loop.Post(poller.Post{Op: opStep, ID: j.id, Arg: j}) != nil
+	j.failed = j.loop.Loop.Post(poller.Post{ID: j.id, Arg: j}) != nil
 }
 
 // done goes on after the Decider's answer, or seats the member.
@@ -156,7 +155,6 @@ func (j *joining) done(l *loop, s poller.Slot, ses *session) {
 }
 
 func (j *joining) gone(l *loop) {
-	l.srv.parked.Add(-1)
 	if j.entered {
 		j.retreat(l)
 	}
@@ -233,7 +231,7 @@ func (l *loop) count(ses *session) (n int) {
 		return 0
 	}
 	l.shardOf(ses).Each(ses.seats, func(r *rooms.Room[backlog], _ *rooms.Member) bool {
-		if !strings.HasSuffix(r.Name, watchMark) {
+		if !isWatch(r.Name) {
 			n++
 		}
 		return true

@@ -226,6 +226,7 @@ func (l *loop) Post(p poller.Post) {
 		if ok {
 			l.goThrough(s, l.session(s), arg)
 		} else {
+			l.srv.parked.Add(-1)
 			arg.gone(l)
 		}
 	}

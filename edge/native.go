@@ -38,8 +38,7 @@ func (l *loop) goThrough(s poller.Slot, ses *session, st step) {
 		if ses.kind == kindNative {
 			l.Throttle(s)
 		}
-		ses.flags &^= busy
-		l.srv.parked.Add(-1)
+		l.finish(ses)
 		st.done(l, s, ses)
 		if l.Live(s) {
 			l.goOn(s, ses)
@@ -57,27 +56,19 @@ func (l *loop) begin(ses *session) {
 func (l *loop) off(ses *session, p *pool, id ConnID, st step, f func(ctx context.Context)) bool {
 	l.begin(ses)
 	ok := p.try(func(ctx context.Context) {
-		defer l.srv.postStep(id, st) // also when f panics
+		defer l.srv.postSurely(id, st) // also when f panics
 		f(ctx)
 	})
 	if !ok {
-		l.abort(ses)
+		l.finish(ses)
 	}
 	return ok
 }
 
-// abort undoes begin.
-func (l *loop) abort(ses *session) {
+// finish undoes begin.
+func (l *loop) finish(ses *session) {
 	ses.flags &^= busy
 	l.srv.parked.Add(-1)
-}
-
-// postStep has a step go on. The loop may have too many posts: then it waits, since
-// the connection does, too. Where the loop has ended, so has the connection.
-func (s *Server) postStep(id ConnID, st step) {
-	for wait := time.Millisecond; errors.Is(s.group.Post(id, poller.Post{Op: opStep, Arg: st}), poller.ErrBusy); wait = min(2*wait, 100*time.Millisecond) {
-		time.Sleep(wait)
-	}
 }
 
 func overasked(room string) *refusal {

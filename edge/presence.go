@@ -206,4 +206,4 @@ func (p *listing) done(l *loop, s poller.Slot, _ *session) {
 	l.answer(s, &p.command, b)
 }
 
-func (p *listing) gone(l *loop) { l.srv.parked.Add(-1) }
+func (p *listing) gone(*loop) {}

@@ -43,18 +43,6 @@ var (
 	ErrDraining   = errors.New("server is draining")
 )
 
-// Posts to a loop, by what they mean.
-const (
-	opPublish  = iota // Arg is a *publication
-	opSend            // Arg is a *parcel
-	opSendUser        // Arg is a *userPost
-	opClose           // Arg is a *goodbye
-	opVerdict         // Arg is a *verdict
-	opStep            // Arg is a step
-	opCall            // Arg is a func()
-	opDrain           // Arg is an int: how many goodbyes
-)
-
 // A goodbye ends one connection.
 type goodbye struct {
 	why  Reason
@@ -141,7 +129,7 @@ func (p *publication) post() {
 	for set := p.srv.directory.Loops(p.room); set != 0; set &= set - 1 {
 		l := p.srv.loops[lowest(set)]
 		p.srv.publishBytes.Add(p.cost())
-		if l.Loop.PostAll(poller.Post{Op: opPublish, Arg: p}) != nil { // PublishMemory is the bound
+		if l.Loop.PostAll(poller.Post{Arg: p}) != nil { // PublishMemory is the bound
 			p.srv.publishBytes.Add(-p.cost()) // the loop has ended, and so have its members
 		}
 	}
@@ -155,7 +143,7 @@ func (s *Server) Send(id ConnID, m Message) error {
 	if err != nil {
 		return err
 	}
-	return s.postParcel(p, func() error { return s.post(id, poller.Post{Op: opSend, Arg: p}) })
+	return s.postParcel(p, func() error { return s.post(id, poller.Post{Arg: p}) })
 }
 
 func (s *Server) parcel(m *Message) (*parcel, error) {
@@ -186,7 +174,7 @@ func (s *Server) Close(id ConnID, code uint16, text string) error {
 	if !closeCode(code) {
 		return ErrCloseCode
 	}
-	return s.post(id, poller.Post{Op: opClose, Arg: &goodbye{ReasonServer, code, text}})
+	return s.post(id, poller.Post{Arg: &goodbye{ReasonServer, code, text}})
 }
 
 // ErrCloseCode says that a server must not close with a code.
@@ -204,6 +192,15 @@ func (s *Server) post(id ConnID, p poller.Post) error {
 		return ErrClosed
 	}
 	return nil
+}
+
+// postSurely hands the loop what a connection waits for. The loop may have too many
+// posts: then it waits, since the connection does, too. Where the loop has ended, so has
+// the connection.
+func (s *Server) postSurely(id ConnID, arg any) {
+	for wait := time.Millisecond; errors.Is(s.group.Post(id, poller.Post{Arg: arg}), poller.ErrBusy); wait = min(2*wait, 100*time.Millisecond) {
+		time.Sleep(wait)
+	}
 }
 
 // counters count by label.

@@ -96,4 +96,4 @@ func (r *refreshing) done(l *loop, s poller.Slot, ses *session) {
 	l.measure()
 }
 
-func (r *refreshing) gone(l *loop) { l.srv.parked.Add(-1) }
+func (r *refreshing) gone(*loop) {}

@@ -92,18 +92,17 @@ func (l *loop) joined(s poller.Slot, ses *session, room string, p *policy, first
 	}
 }
 
-// leave ends a membership and says whether there was one.
-func (l *loop) leave(s poller.Slot, ses *session, room string) bool {
+// leave ends a membership, where there is one.
+func (l *loop) leave(s poller.Slot, ses *session, room string) {
 	head, r, emptied, ok := l.shardOf(ses).Leave(ses.seats, room)
 	if !ok {
-		return false
+		return
 	}
 	ses.seats = head
 	l.left(s, ses, r, emptied, false)
 	if ses.kind == kindNative && r.Data.policy.Presence {
 		l.unwatch(ses, room)
 	}
-	return true
 }
 
 // watch has a member be told of the room's presence.
@@ -159,7 +158,7 @@ func (l *loop) left(s poller.Slot, ses *session, r *rooms.Room[backlog], emptied
 	}
 }
 
-// rooms gives the names of a connection's rooms, in the order of joining.
+// roomsOf gives the names of a connection's rooms, in the order of joining.
 func (l *loop) roomsOf(ses *session) (names []string) {
 	l.shardOf(ses).Each(ses.seats, func(r *rooms.Room[backlog], _ *rooms.Member) bool {
 		if !isWatch(r.Name) {

@@ -155,7 +155,7 @@ func (sp *speaking) done(l *loop, s poller.Slot, ses *session) {
 	}
 }
 
-func (sp *speaking) gone(l *loop) { l.srv.parked.Add(-1) }
+func (sp *speaking) gone(*loop) {}
 
 // publish publishes it, and says so.
 func (sp *speaking) publish(l *loop, s poller.Slot, ses *session) {

@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"math"
 
 	"github.com/roostws/roost/auth"
 	"github.com/roostws/roost/poller"
 )
 
-// userHash tells users apart. It is never 0.
+// userHash tells users apart.
 func (s *Server) userHash(user []byte) uint64 {
-	return max(maphash.Bytes(s.seed, user), 1)
+	return maphash.Bytes(s.seed, user)
 }
 
 // ErrUser says that a name cannot be a user's.
@@ -48,23 +49,35 @@ func (l *loop) isUser(s poller.Slot, user string) bool {
 	return l.Owns(s) && l.Live(s) && l.session(s).flags&upgraded != 0 && string(l.claims(l.session(s)).user()) == user
 }
 
-// postUser has the loops do something for a user's connections.
-func (s *Server) postUser(user string, prepare func(slots []poller.Slot) *userPost) (connections int, err error) {
-	if !auth.ValidUser(user) {
-		return 0, ErrUser
+// connsOf gives the slots of up to most of a user's connections, by loop, and how many
+// those are. ErrUser.
+func (s *Server) connsOf(user string, most int) (byLoop map[int][]poller.Slot, connections int, err error) {
+	switch {
+	case !auth.ValidUser(user):
+		return nil, 0, ErrUser
+	case !s.running.Load():
+		return nil, 0, ErrClosed
 	}
-	if !s.running.Load() {
-		return 0, ErrClosed
-	}
-	byLoop := map[int][]poller.Slot{}
-	for _, w := range s.users.of(s.userHash([]byte(user))) {
+	list := s.users.of(s.userHash([]byte(user)))
+	list = list[:min(len(list), most)]
+	byLoop = map[int][]poller.Slot{}
+	for _, w := range list {
 		byLoop[w.loop()] = append(byLoop[w.loop()], w.slot())
-		connections++
+	}
+	return byLoop, len(list), nil
+}
+
+// postUser has the loops do something for a user's connections and says how many those
+// are. ErrUser.
+func (s *Server) postUser(user string, prepare func(slots []poller.Slot) *userPost) (int, error) {
+	byLoop, connections, err := s.connsOf(user, math.MaxInt)
+	if err != nil {
+		return 0, err
 	}
 	for loop, slots := range byLoop {
 		p := prepare(slots)
 		post := func() error {
-			if err := s.loops[loop].Loop.Post(poller.Post{Op: opSendUser, Arg: p}); err != nil {
+			if err := s.loops[loop].Loop.Post(poller.Post{Arg: p}); err != nil {
 				return ErrOverloaded
 			}
 			return nil
@@ -114,18 +127,9 @@ const maxUserConns = 1000
 // User tells of the connections of a user, up to a thousand. ErrUser. It waits for the
 // loops, and must not be called on one.
 func (s *Server) User(ctx context.Context, user string) ([]ConnInfo, error) {
-	switch {
-	case !auth.ValidUser(user):
-		return nil, ErrUser
-	case !s.running.Load():
-		return nil, ErrClosed
-	}
-	byLoop := map[int][]poller.Slot{}
-	for i, w := range s.users.of(s.userHash([]byte(user))) {
-		if i == maxUserConns {
-			break
-		}
-		byLoop[w.loop()] = append(byLoop[w.loop()], w.slot())
+	byLoop, _, err := s.connsOf(user, maxUserConns)
+	if err != nil {
+		return nil, err
 	}
 	var list []ConnInfo
 	for loop, slots := range byLoop {

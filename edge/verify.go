@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -117,7 +116,7 @@ func (l *loop) park(s poller.Slot, ses *session, b []byte) {
 	}
 	ok := where.try(func(ctx context.Context) {
 		v := &verdict{reject: rejectUndecided}
-		defer func() { srv.postVerdict(p.id, v) }() // also after a panic
+		defer func() { srv.postSurely(p.id, v) }() // also after a panic
 		v = srv.decideAll(ctx, p)
 	})
 	if !ok {
@@ -130,14 +129,6 @@ func (l *loop) park(s poller.Slot, ses *session, b []byte) {
 	}
 	l.account(sd, len(sd.head))
 	ses.kind = kindParked
-}
-
-// postVerdict hands a verdict to the loop. An error: the connection is gone, and so
-// is the question.
-func (s *Server) postVerdict(id ConnID, v *verdict) {
-	for wait := time.Millisecond; errors.Is(s.group.Post(id, poller.Post{Op: opVerdict, Arg: v}), poller.ErrBusy); wait = min(2*wait, 100*time.Millisecond) {
-		time.Sleep(wait)
-	}
 }
 
 // decided goes on with a parked handshake.

@@ -10,7 +10,6 @@ import (
 // A Post is a message to a loop: what it means is the Worker's business. The
 // poller uses ID alone, to know whose connection ends where handling it panics.
 type Post struct {
-	Op  uint32
 	ID  ConnID
 	Arg any
 }
