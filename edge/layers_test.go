@@ -12,18 +12,19 @@ const module = "github.com/roostws/roost/"
 // layers is what each package may import of this module, directly or not.
 var layers = map[string][]string{
 	"protocol":   nil,
-	"poller":     nil,
+	"poller":     {"tlsrecord"},
 	"rooms":      nil,
 	"auth":       nil,
 	"broker":     nil,
 	"native":     nil,
 	"proxyproto": nil,
 	"rate":       nil,
-	"edge":       {"auth", "broker", "native", "poller", "protocol", "proxyproto", "rate", "rooms"},
-	"api":        {"auth", "broker", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "webhook"},
-	"webhook":    {"auth", "broker", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms"},
-	"bench":      {"poller", "protocol"},
-	"cmd/roost":  {"api", "auth", "bench", "broker", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "webhook"},
+	"tlsrecord":  nil,
+	"edge":       {"auth", "broker", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "tlsrecord"},
+	"api":        {"auth", "broker", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "tlsrecord", "webhook"},
+	"webhook":    {"auth", "broker", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "tlsrecord"},
+	"bench":      {"poller", "protocol", "tlsrecord"},
+	"cmd/roost":  {"api", "auth", "bench", "broker", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "tlsrecord", "webhook"},
 
 	"broker/brokertest": {"broker"},
 }
@@ -41,6 +42,8 @@ var owners = map[string][]string{
 	"github.com/alecthomas/kong":               {"cmd/roost"},
 	"github.com/goccy/go-yaml":                 {"cmd/roost"},
 	"github.com/go-json-experiment/json":       {"native", "edge", "api"},
+	"crypto/tls":                               {"tlsrecord"},
+	"golang.org/x/crypto":                      {"tlsrecord"},
 	"net/http":                                 {"api", "auth", "webhook", "cmd/roost", "bench"},
 }
 
