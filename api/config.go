@@ -19,8 +19,9 @@ type Config struct {
 	Version    string // shown by /v1/stats, /page.json and roost_build_info
 
 	// What else has metrics.
-	Webhooks Webhooks // nil: none
-	Keys     Keys     // nil: none
+	Webhooks Webhooks     // nil: none
+	Keys     Keys         // nil: none
+	Certs    Certificates // nil: none
 
 	// Who is let in.
 	Secret string // what Authorization: Bearer must bring; empty: nobody is asked

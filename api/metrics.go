@@ -21,6 +21,9 @@ var (
 	opened        = describe("connections_opened_total", "Connections that were accepted, upgraded or not.")
 	closed        = describe("connections_closed_total", "Connections that ended, by reason.", "reason")
 	handshakes    = describe("handshakes_total", "Requests for a WebSocket, by result.", "result")
+	tlsHandshakes = describe("tls_handshakes_total", "TLS handshakes of clients, by result.", "result")
+	tlsUnderWay   = describe("tls_handshakes_under_way", "TLS handshakes that have begun and are not done.")
+	tlsWaiting    = describe("tls_handshakes_waiting", "Clients whose TLS handshakes wait for those under way.")
 	roomsNow      = describe("rooms", "Rooms that have members.")
 	received      = describe("messages_received_total", "Messages that clients sent.")
 	published     = describe("messages_published_total", "Messages that were published to rooms.")
@@ -30,7 +33,7 @@ var (
 	bytesSent     = describe("bytes_sent_total", "Bytes that were written to clients.")
 	outboxBytes   = describe("outbox_bytes", "Bytes that wait for slow readers.")
 	publishQueue  = describe("publish_queue_bytes", "Bytes that were published and are not yet written to all members.")
-	readBytes     = describe("read_buffer_bytes", "Bytes of requests and messages that have not arrived whole.")
+	readBytes     = describe("read_buffer_bytes", "Bytes of requests, messages and TLS records that have not arrived whole.")
 	tableBytes    = describe("table_bytes", "Bytes of the tables of connections, seats and names.")
 	historyBytes  = describe("history_bytes", "Bytes that rooms keep of their messages.")
 	historyCount  = describe("history_messages", "Messages that rooms keep.")
@@ -59,7 +62,7 @@ var (
 type collector struct{ s *service }
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connections, opened, closed, handshakes, roomsNow, received, published, delivered, dropped,
+	for _, d := range []*prometheus.Desc{connections, opened, closed, handshakes, tlsHandshakes, tlsUnderWay, tlsWaiting, roomsNow, received, published, delivered, dropped,
 		bytesReceived, bytesSent, outboxBytes, publishQueue, readBytes, tableBytes,
 		historyBytes, historyCount, documents, documentBytes, presenceRooms, onceKeys, roomsOut, historiesOut, onceOut, repeated, closings, tickets, parked, asked, publishTime, turnTime, panicsTotal, acceptPauses,
 		draining, brokerUp, buildInfo} {
@@ -90,6 +93,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	counter(opened, st.Opened)
 	counters(closed, st.Closed)
 	counters(handshakes, st.Handshakes)
+	counters(tlsHandshakes, st.TLS)
+	gauge(tlsUnderWay, float64(st.TLSUnderWay))
+	gauge(tlsWaiting, float64(st.TLSWaiting))
 	gauge(roomsNow, float64(st.Rooms))
 	counter(received, st.Received)
 	counter(published, st.Published)
@@ -155,6 +161,9 @@ func newRegistry(s *service) *prometheus.Registry {
 	}
 	if s.cfg.Keys != nil {
 		r.MustRegister(keyCollector{s.cfg.Keys})
+	}
+	if s.cfg.Certs != nil {
+		r.MustRegister(certCollector{s.cfg.Certs})
 	}
 	return r
 }

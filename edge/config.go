@@ -2,9 +2,12 @@ package edge
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/roostws/roost/auth"
@@ -16,11 +19,17 @@ import (
 // so that Config{Auth: …} is a complete one.
 type Config struct {
 	// Where and what.
-	Listen []string // host:port of each listener. Default 127.0.0.1:8080
+	Listen []string // host:port of each listener, behind tls:// where it speaks TLS. Default 127.0.0.1:8080
 	Loops  int      // event loops, 1 to 64. Default: one on one or two processors, else half of GOMAXPROCS
 	Echo   bool     // serve /echo
 	// Deflate offers permessage-deflate (RFC 7692), each message by itself.
 	Deflate bool
+
+	// TLS is what handshakes at listeners of tls:// are made by: required where there is
+	// one, and not to be changed afterwards. Its GetConfigForClient and GetCertificate are
+	// asked off the loops. Versions before 1.2 and cipher suites without AEAD are left out.
+	TLS           *tls.Config
+	TLSHandshakes int // under way at once, 1 to 65,536; others wait. Default 1,024
 
 	// Who may come in.
 	Auth        auth.Verifier // how tokens are verified; nil: nobody is asked for one
@@ -98,6 +107,7 @@ func (c Config) withDefaults() Config {
 	c.PublishMemory = cmp.Or(c.PublishMemory, 64<<20)
 	c.ReadMemory = cmp.Or(c.ReadMemory, 256<<20)
 	c.Verifiers = cmp.Or(c.Verifiers, defaultVerifiers())
+	c.TLSHandshakes = cmp.Or(c.TLSHandshakes, 1024)
 	c.AskTime = cmp.Or(c.AskTime, 2*time.Second)
 	c.Askers = cmp.Or(c.Askers, 256)
 	c.MaxJoined = cmp.Or(c.MaxJoined, 100)
@@ -164,6 +174,7 @@ func (c Config) Validate() error {
 	number("PublishMemory", c.PublishMemory, minMemory, 1<<50)
 	number("ReadMemory", c.ReadMemory, minMemory, 1<<50)
 	number("Verifiers", int64(c.Verifiers), 1, 1024)
+	number("TLSHandshakes", int64(c.TLSHandshakes), 1, 1<<16)
 	number("Askers", int64(c.Askers), 1, 10000)
 	number("HandshakesPerSecond", int64(c.HandshakesPerSecond), 0, 10e6)
 	number("MessagesPerSecond", int64(c.MessagesPerSecond), 0, 1e6)
@@ -175,6 +186,9 @@ func (c Config) Validate() error {
 	number("MaxJoined", int64(c.MaxJoined), 1, 10000)
 	number("HistoryMemory", c.HistoryMemory, minKept, 1<<50)
 	number("DocumentMemory", c.DocumentMemory, minKept, 1<<50)
+	if c.TLS == nil && slices.ContainsFunc(c.Listen, func(addr string) bool { return strings.HasPrefix(addr, poller.SchemeTLS) }) {
+		bad("TLS", "it is missing: Listen has an address of tls://")
+	}
 	c.checkHooks(bad)
 	if err := checkPolicies(c.Rooms); err != nil {
 		errs = append(errs, err)

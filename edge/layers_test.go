@@ -20,11 +20,12 @@ var layers = map[string][]string{
 	"proxyproto": nil,
 	"rate":       nil,
 	"tlsrecord":  nil,
+	"certs":      nil,
 	"edge":       {"auth", "broker", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "tlsrecord"},
-	"api":        {"auth", "broker", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "tlsrecord", "webhook"},
+	"api":        {"auth", "broker", "certs", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "tlsrecord", "webhook"},
 	"webhook":    {"auth", "broker", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "tlsrecord"},
 	"bench":      {"poller", "protocol", "tlsrecord"},
-	"cmd/roost":  {"api", "auth", "bench", "broker", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "tlsrecord", "webhook"},
+	"cmd/roost":  {"api", "auth", "bench", "broker", "certs", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "tlsrecord", "webhook"},
 
 	"broker/brokertest": {"broker"},
 }
@@ -42,7 +43,6 @@ var owners = map[string][]string{
 	"github.com/alecthomas/kong":               {"cmd/roost"},
 	"github.com/goccy/go-yaml":                 {"cmd/roost"},
 	"github.com/go-json-experiment/json":       {"native", "edge", "api"},
-	"crypto/tls":                               {"tlsrecord"},
 	"golang.org/x/crypto":                      {"tlsrecord"},
 	"net/http":                                 {"api", "auth", "webhook", "cmd/roost", "bench"},
 }

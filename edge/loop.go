@@ -96,6 +96,9 @@ func (l *loop) Open(s poller.Slot) {
 	if !l.accepted(s, ses) {
 		return
 	}
+	if !l.srv.cfg.ProxyProtocol { // its header comes before, in the clear
+		l.StartTLS(s, nil)
+	}
 	patience := uint32(l.srv.cfg.HandshakeTimeout / time.Second)
 	if ses.flags&over != 0 {
 		patience = min(patience, overSeconds)
@@ -135,6 +138,9 @@ func (l *loop) Timer(s poller.Slot) {
 	case ses.side != 0 && l.late(l.sides[ses.side-1], now):
 		l.end(s, ReasonSlowMessage)
 		return
+	case l.lateRecord(s, now):
+		l.end(s, ReasonSlowMessage)
+		return
 	case ses.pinged != 0 && heard >= ses.pinged:
 		ses.pinged = 0
 	case ses.pinged != 0 && now >= ses.pinged+l.patience:
@@ -158,6 +164,12 @@ func (l *loop) Timer(s poller.Slot) {
 // for each 16 KiB that came.
 func (l *loop) late(sd *side, now uint32) bool {
 	return len(sd.rest) == 0 && now > sd.since+messageTimeout+uint32(sd.held>>14)
+}
+
+// lateRecord says the same of a record of TLS.
+func (l *loop) lateRecord(s poller.Slot, now uint32) bool {
+	since, _, ok := l.Unfinished(s)
+	return ok && now > since+messageTimeout
 }
 
 // Closed ends a connection's part in everything.

@@ -10,6 +10,7 @@ const (
 	ReasonClient       Reason = iota // the client said goodbye
 	ReasonLost                       // the client went away without a word: end of stream, reset
 	ReasonHandshake                  // there was no upgrade: refused, plain HTTP, too slow
+	ReasonTLS                        // the client broke the protocol of TLS
 	ReasonProtocol                   // the client broke RFC 6455
 	ReasonUTF8                       // text that is not UTF-8
 	ReasonTooLarge                   // a message over the limit
@@ -41,6 +42,7 @@ var reasons = [numReasons]struct {
 	ReasonClient:       {"client", 0, "", byClient},
 	ReasonLost:         {"lost", 0, "", byNetwork},
 	ReasonHandshake:    {"handshake", 0, "", byServer},
+	ReasonTLS:          {"tls", 0, "", byServer},
 	ReasonProtocol:     {"protocol", 1002, "protocol error", byServer},
 	ReasonUTF8:         {"utf8", 1007, "text is not UTF-8", byServer},
 	ReasonTooLarge:     {"too_large", 1009, "message is too large", byServer},
@@ -92,6 +94,10 @@ func reasonOf(c poller.Cause) Reason {
 		return ReasonSlowConsumer
 	case poller.CauseBudget:
 		return ReasonOutboxMemory
+	case poller.CauseTLS:
+		return ReasonTLS
+	case poller.CauseFragments:
+		return ReasonOverload
 	case poller.CausePanic:
 		return ReasonError
 	case poller.CauseStop:

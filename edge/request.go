@@ -49,6 +49,7 @@ var (
 	rejectSlow      = &protocol.Reject{Status: 408, Code: "timeout", Message: "the request did not arrive in time"}
 	rejectUndecided = &protocol.Reject{Status: 503, Code: "unavailable", Message: "it could not be decided", RetryAfter: retryAfter}
 	rejectInternal  = &protocol.Reject{Status: 500, Code: "internal", Message: "the server failed"}
+	rejectPlain     = &protocol.Reject{Status: 400, Code: "bad_request", Message: "TLS is spoken here: wss:// or https:// would be right"}
 	rejectPath      = &protocol.Reject{Status: 404, Code: "not_found", Message: "nothing is served here; rooms are at /rooms/ROOM, the native protocol at /ws"}
 )
 
@@ -67,7 +68,11 @@ func (l *loop) request(s poller.Slot, ses *session, b []byte) (rest []byte) {
 	}
 	if l.srv.cfg.ProxyProtocol && ses.flags&introduced == 0 {
 		var ok bool
-		if b, ok = l.proxied(s, ses, b); !ok || len(b) == 0 {
+		if b, ok = l.proxied(s, ses, b); !ok {
+			return nil
+		}
+		l.StartTLS(s, b)
+		if l.Secure(s) || len(b) == 0 {
 			return nil
 		}
 	}

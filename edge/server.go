@@ -110,7 +110,8 @@ func New(cfg Config, handler Handler) (*Server, error) {
 	s.group, err = poller.NewGroup(poller.Config{
 		Listen: cfg.Listen, Loops: cfg.Loops, MaxOpen: cfg.MaxConnections + overflow(),
 		Refusal: protocol.AppendReject(nil, rejectFull),
-		Outbox:  cfg.Outbox, OutboxMemory: cfg.OutboxMemory, Logger: cfg.Logger,
+		TLS:     cfg.TLS, Handshakes: cfg.TLSHandshakes, NotTLS: protocol.AppendReject(nil, rejectPlain),
+		Outbox: cfg.Outbox, OutboxMemory: cfg.OutboxMemory, Logger: cfg.Logger,
 		New: func(pl *poller.Loop) (poller.Handler, poller.Worker) {
 			l, err := newLoop(s, pl)
 			if err != nil {

@@ -18,6 +18,7 @@ type Stats struct {
 	Closed     []Count // by Reason
 	Handshakes []Count // by result
 	Dropped    []Count // messages, by reason
+	TLS        []Count // handshakes at listeners of tls://, by result
 
 	Received      uint64 // messages of clients
 	Published     uint64 // messages that got an offset
@@ -29,7 +30,9 @@ type Stats struct {
 
 	OutboxBytes  int64 // wait for slow readers
 	PublishBytes int64 // published and not yet written to all
-	ReadBytes    int64 // of messages that have not arrived whole
+	ReadBytes    int64 // of requests, messages and records of TLS that have not arrived whole
+	TLSUnderWay  int   // handshakes that have begun and are not done
+	TLSWaiting   int   // clients whose handshakes wait for others
 	TableBytes   int64 // what the connections' records, seats and names take
 
 	// Kept for rooms.
@@ -71,7 +74,7 @@ type Histogram struct {
 func (s *Server) Stats() Stats {
 	st := Stats{
 		Connections: int(s.connections.Load()), Draining: s.draining.Load(), Uptime: time.Since(s.began),
-		Closed: make([]Count, numReasons), Handshakes: make([]Count, numResults), Dropped: make([]Count, numDrops),
+		Closed: make([]Count, numReasons), Handshakes: make([]Count, numResults), Dropped: make([]Count, numDrops), TLS: make([]Count, poller.NumTLSResults),
 		Published: s.published.Load(), OutboxBytes: s.group.OutboxBytes(), PublishBytes: s.publishBytes.Load(), ReadBytes: s.readBytes.Load(),
 		PublishSeconds: newHistogram(), TurnSeconds: newHistogram(),
 	}
@@ -83,6 +86,9 @@ func (s *Server) Stats() Stats {
 	}
 	for i := range st.Dropped {
 		st.Dropped[i].Label = dropLabels[i]
+	}
+	for i := range st.TLS {
+		st.TLS[i].Label = poller.TLSResult(i).String()
 	}
 	st.Asked = make([]Count, numOutcomes)
 	for i := range st.Asked {
@@ -113,6 +119,12 @@ func (l *loop) addTo(st *Stats) {
 		st.Dropped[i].N += l.dropped[i].Load()
 	}
 	p := &l.Stats
+	for i := range st.TLS {
+		st.TLS[i].N += p.TLS[i].Load()
+	}
+	st.TLSUnderWay += int(p.TLSUnderWay.Load())
+	st.TLSWaiting += int(p.TLSWaiting.Load())
+	st.ReadBytes += p.Fragments.Load()
 	st.Handshakes[resultFull].N += p.Refused.Load()
 	st.Opened += p.Opened.Load()
 	st.Panics += p.Panics.Load()

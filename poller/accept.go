@@ -3,6 +3,7 @@ package poller
 import (
 	"time"
 
+	"github.com/roostws/roost/tlsrecord"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,7 +22,7 @@ func (l *Loop) acceptAll(at Slot) {
 		s, e := accept(at)
 		switch e {
 		case 0:
-			l.open(s)
+			l.open(s, l.recs.At(at).flags)
 		case unix.EAGAIN:
 			return
 		case unix.EINTR, unix.ECONNABORTED, unix.EPROTO, unix.ENETDOWN, unix.ENOPROTOOPT, unix.EHOSTDOWN,
@@ -38,26 +39,26 @@ func (l *Loop) acceptAll(at Slot) {
 	}
 }
 
-// open makes an accepted descriptor a connection.
-func (l *Loop) open(s Slot) {
+// open makes an accepted descriptor a connection. Flags are its listener's.
+func (l *Loop) open(s Slot, flags uint8) {
 	g := l.group
 	if int(s) >= l.recs.Len() || g.open.Add(1) > int64(g.cfg.MaxOpen) {
 		if int(s) < l.recs.Len() {
 			g.open.Add(-1)
 		}
-		l.refuse(s)
+		l.refuse(s, flags)
 		return
 	}
 	if e := l.poll.ctl(unix.EPOLL_CTL_ADD, s, unix.EPOLLIN); e != 0 {
 		g.open.Add(-1)
-		l.refuse(s)
+		l.refuse(s, flags)
 		l.pauseAccepting(e)
 		return
 	}
 	g.reached(s)
 	r := l.recs.At(s)
 	r.turnOver()
-	r.state, r.loop, r.flags, r.cause = open, l.index, 0, CauseNone
+	r.state, r.loop, r.flags, r.cause = open, l.index, flags, CauseNone
 	r.heard, r.opened = l.second, l.second
 	l.own(s, true)
 	l.Stats.Open.Add(1)
@@ -69,10 +70,14 @@ func (l *Loop) open(s Slot) {
 }
 
 // refuse tells a peer that there is no room and lets go of it at once.
-func (l *Loop) refuse(s Slot) {
+func (l *Loop) refuse(s Slot, flags uint8) {
 	l.Stats.Refused.Add(1)
 	_, _ = recv(s, l.buf) // what is unread at close would turn the answer into a reset
-	_, _ = send(s, l.group.cfg.Refusal)
+	answer := l.group.cfg.Refusal
+	if flags&viaTLS != 0 {
+		answer = tlsrecord.Refusal
+	}
+	_, _ = send(s, answer)
 	shutWrite(s)
 	closeFD(s)
 }
@@ -88,7 +93,7 @@ func (l *Loop) refuseSome(at Slot) {
 		l.spare = -1
 		s, e := accept(at)
 		if e == 0 {
-			l.refuse(s)
+			l.refuse(s, l.recs.At(at).flags)
 		}
 		l.spare, _ = unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if e != 0 {

@@ -3,6 +3,7 @@ package poller
 import (
 	"net/netip"
 
+	"github.com/roostws/roost/tlsrecord"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,7 +34,7 @@ func (l *Loop) Lookup(id ConnID) (Slot, bool) {
 // and what is gathered goes out in one piece.
 func (l *Loop) Write(s Slot, b []byte) bool {
 	r := l.recs.At(s)
-	if r.state != open {
+	if r.state != open || r.mute() {
 		return false
 	}
 	if l.corked == s {
@@ -53,7 +54,7 @@ func (l *Loop) Write(s Slot, b []byte) bool {
 // does not take is kept by reference. It does not gather.
 func (l *Loop) WriteShared(s Slot, b []byte) bool {
 	r := l.recs.At(s)
-	if r.state != open {
+	if r.state != open || r.mute() {
 		return false
 	}
 	if l.corked == s && len(l.cork) > 0 {
@@ -64,6 +65,9 @@ func (l *Loop) WriteShared(s Slot, b []byte) bool {
 
 // put writes b past the cork.
 func (l *Loop) put(s Slot, r *record, b []byte, shared bool) bool {
+	if r.flags&viaTLS != 0 {
+		return l.putTLS(s, r, b, shared)
+	}
 	if r.box == 0 {
 		n, e := send(s, b)
 		if e != 0 {
@@ -103,6 +107,9 @@ func (l *Loop) flushCork(s Slot, r *record) {
 		l.put(s, r, b, false)
 	case closing: // Data wrote a last word and closed: the kernel delivers what it takes
 		if r.box == 0 && r.cause >= CauseUser {
+			if r.flags&secure != 0 {
+				b = l.seal(s, b[:min(len(b), tlsrecord.MaxPlain)])
+			}
 			n, _ := send(s, b)
 			l.Stats.BytesOut.Add(uint64(max(n, 0)))
 		}
@@ -209,6 +216,10 @@ func (l *Loop) Finish(s Slot, cause Cause) {
 	if r.state != open && r.state != choked {
 		return
 	}
+	if r.flags&shaking != 0 {
+		l.Close(s, cause)
+		return
+	}
 	if l.corked == s && r.state == open {
 		l.flushCork(s, r)
 		if r.state == closing {
@@ -216,21 +227,21 @@ func (l *Loop) Finish(s Slot, cause Cause) {
 		}
 	}
 	r.state, r.cause = finishing, cause
-	if r.flags&(noRead|held) != 0 {
-		r.flags &^= noRead | held
+	if r.flags&unread != 0 {
+		r.flags &^= unread
 		l.arm(s, r)
 	}
 	l.wheel.clear(s)
 	l.wheel.set(s, l.second+lingerSeconds)
 	if r.box == 0 {
-		shutWrite(s)
+		l.shut(s, r)
 	}
 }
 
 // arm tells the kernel which events of s are wanted.
 func (l *Loop) arm(s Slot, r *record) {
 	var events uint32
-	if r.flags&(noRead|held) == 0 {
+	if r.flags&unread == 0 {
 		events |= unix.EPOLLIN
 	}
 	if r.flags&wantWrite != 0 {
@@ -254,6 +265,7 @@ func (l *Loop) reap() {
 		if r.box != 0 {
 			l.dropBox(s, r)
 		}
+		l.forget(s, r)
 		r.turnOver()
 		r.state, r.flags, r.cause = free, 0, CauseNone
 		l.own(s, false)

@@ -1,11 +1,11 @@
 // Package poller holds connections: it accepts them, tells what they send,
-// writes to them, and ends them, on a few event loops above Linux epoll. It
-// knows nothing of HTTP or WebSocket.
+// writes to them, and ends them, on a few event loops above Linux epoll; in the
+// clear or by TLS. It knows nothing of HTTP or WebSocket.
 //
 // Promises:
 //
 //   - An idle connection is a record of 32 bytes without a pointer. It has no
-//     goroutine, no buffer and no timer of its own.
+//     goroutine, no buffer and no timer of its own. By TLS it is 128 bytes more.
 //   - Open and Closed are paired: one Closed for each Open, at the end of a
 //     turn, never inside a write or another callback.
 //   - All callbacks for a connection run on its loop, one at a time. None nests
@@ -14,6 +14,9 @@
 //     it never finds the next owner of the descriptor.
 //   - What waits for a slow reader is bounded, by connection and for the whole
 //     Group. A write never blocks.
+//   - Of a connection by TLS nothing is read or written in the clear, but what
+//     comes before StartTLS. Handshakes are made by crypto/tls off the loops: a
+//     bounded number at once, and nobody holds up others by being slow.
 //   - A panic in a callback ends the connection it was for. The loop goes on.
 //   - Out of descriptors or memory, a loop pauses accepting and serves on.
 //

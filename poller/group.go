@@ -2,12 +2,15 @@ package poller
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +21,7 @@ import (
 
 // Config is what a Group is made of. The zero value of a field means its default.
 type Config struct {
-	Listen  []string // host:port of each listener; none is allowed
+	Listen  []string // host:port of each listener, behind tls:// where it speaks TLS; none is allowed
 	Loops   int      // default: see DefaultLoops; at most 64
 	MaxOpen int      // connections at once; past it a peer gets Refusal. Default: the limit on open files less 64
 	Refusal []byte   // what a peer is told for whom there is no room
@@ -26,6 +29,13 @@ type Config struct {
 	Outbox       int   // bytes that may wait for one connection, behind the message under way. Default 64 KiB
 	OutboxMemory int64 // the same for all. Default 256 MiB
 	MaxPosts     int   // posts that may wait for one loop. Default 1,048,576
+
+	// Of listeners that speak TLS. What is accepted there waits for StartTLS.
+	TLS            *tls.Config // what handshakes are made by; see tlsrecord.NewConfig
+	NotTLS         []byte      // what a peer is told, in the clear, that does not speak it
+	Handshakes     int         // that are under way at once; others wait. Default 1,024
+	Computing      int         // of those, that compute. Default GOMAXPROCS less one, one at least
+	FragmentMemory int64       // bytes of records that have not arrived whole, of all connections. Default 64 MiB
 
 	Logger *slog.Logger
 
@@ -39,6 +49,9 @@ func (c Config) withDefaults() Config {
 	c.Outbox = cmp.Or(c.Outbox, 64<<10)
 	c.OutboxMemory = cmp.Or(c.OutboxMemory, 256<<20)
 	c.MaxPosts = cmp.Or(c.MaxPosts, 1<<20)
+	c.Handshakes = cmp.Or(c.Handshakes, 1024)
+	c.Computing = cmp.Or(c.Computing, max(runtime.GOMAXPROCS(0)-1, 1))
+	c.FragmentMemory = cmp.Or(c.FragmentMemory, 64<<20)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c
 }
@@ -70,14 +83,16 @@ type Group struct {
 	cfg   Config
 	began time.Time
 	recs  *Table[record]
+	tls   *secrecy // nil: no listener speaks TLS
 	loops []*Loop
 	addrs []net.Addr
 
 	// Atomic.
-	open     atomic.Int64  // connections of all loops
-	outbox   atomic.Int64  // bytes that wait for slow readers
-	highest  atomic.Uint32 // the highest slot that a connection ever had
-	pauseLog atomic.Int64  // when a pause was last logged, in seconds since began
+	open      atomic.Int64  // connections of all loops
+	outbox    atomic.Int64  // bytes that wait for slow readers
+	fragments atomic.Int64  // bytes of TLS records that have not arrived whole
+	highest   atomic.Uint32 // the highest slot that a connection ever had
+	pauseLog  atomic.Int64  // when a pause was last logged, in seconds since began
 }
 
 // NewGroup opens the listeners and makes the loops. Connections are accepted
@@ -93,6 +108,14 @@ func NewGroup(cfg Config) (_ *Group, err error) {
 			g.Discard()
 		}
 	}()
+	if slices.ContainsFunc(cfg.Listen, speaksTLS) {
+		if cfg.TLS == nil {
+			return nil, ErrNoTLS
+		}
+		if g.tls, err = newSecrecy(cfg.TLS, FileLimit(), cfg.Computing); err != nil {
+			return nil, err
+		}
+	}
 	for i := range cfg.Loops {
 		l, err := newLoop(g, i)
 		if err != nil {
@@ -111,6 +134,14 @@ func NewGroup(cfg Config) (_ *Group, err error) {
 	return g, nil
 }
 
+// ErrNoTLS says that there is a listener of TLS, and no tls.Config.
+var ErrNoTLS = errors.New("a listener is to speak TLS: certificates would be right")
+
+// SchemeTLS is what the address of a listener begins with that speaks TLS.
+const SchemeTLS = "tls://"
+
+func speaksTLS(addr string) bool { return strings.HasPrefix(addr, SchemeTLS) }
+
 // ErrPort says that another process listens already.
 var ErrPort = errors.New("address is in use")
 
@@ -121,6 +152,10 @@ func (g *Group) listen(addr string) error {
 			err = ErrPort
 		}
 		return fmt.Errorf("listen at %s: %w", addr, err)
+	}
+	var flags uint8
+	if speaksTLS(addr) {
+		addr, flags = addr[len(SchemeTLS):], viaTLS
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -154,6 +189,7 @@ func (g *Group) listen(addr string) error {
 		if e := l.watch(Slot(fd), listener); e != 0 {
 			return fail(e)
 		}
+		g.recs.At(Slot(fd)).flags = flags
 		if bound == nil { // the first may have been given any port: the others share it
 			bound = net.TCPAddrFromAddrPort(ownAddress(Slot(fd)))
 			port = strconv.Itoa(bound.(*net.TCPAddr).Port)
@@ -192,7 +228,12 @@ func (g *Group) reached(s Slot) {
 func (g *Group) OutboxBytes() int64 { return g.outbox.Load() }
 
 // RecordSize is what the poller keeps for a connection, in bytes.
-func (g *Group) RecordSize() int { return g.recs.Size() }
+func (g *Group) RecordSize() int {
+	if g.tls != nil {
+		return g.recs.Size() + g.tls.sessions.Size()
+	}
+	return g.recs.Size()
+}
 
 // Post hands p to the loop of id; see Loop.Post. ErrClosed where id cannot be a
 // connection's; whether it still is one, the loop finds out.
@@ -216,7 +257,7 @@ func (g *Group) Run() error {
 		})
 	}
 	wg.Wait()
-	g.recs.Free()
+	g.free()
 	return errors.Join(errs...)
 }
 
@@ -224,6 +265,15 @@ func (g *Group) Run() error {
 func (g *Group) Discard() {
 	for _, l := range g.loops {
 		l.destroy()
+	}
+	g.free()
+}
+
+// free gives the tables back.
+func (g *Group) free() {
+	if g.tls != nil {
+		g.tls.running.Wait() // they have heard that their connections ended
+		g.tls.sessions.Free()
 	}
 	g.recs.Free()
 }

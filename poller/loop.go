@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/roostws/roost/tlsrecord"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,6 +41,16 @@ type Loop struct {
 	spare     int       // a descriptor kept for when there are none; -1 where it is spent
 	stopping  bool
 	more      bool // the turn left something to do
+
+	// Owned by the loop, of TLS.
+	lobby         lobby
+	fragments     []*fragment    // nil where unused
+	freeFragments []uint32       // the unused of fragments
+	keys          []*keyslot     // by slot, modulo their number; nil where unused
+	usedKeys      []uint32       // those of keys that are there
+	keysLooked    uint32         // the second in which they were looked through
+	passing       tlsrecord.Keys // of a connection whose ciphers are not kept
+	sealed        []byte         // the last record that was made
 
 	// For any goroutine.
 	inbox inbox
@@ -211,7 +222,7 @@ func (l *Loop) event(fd Slot, events uint32) {
 
 // read takes what s sent, at most once an event, so that nobody is starved.
 func (l *Loop) read(s Slot, r *record, events uint32) {
-	if r.flags&(noRead|held) != 0 {
+	if r.flags&unread != 0 {
 		l.Close(s, CauseReset) // HUP or ERR, which cannot be asked away
 		return
 	}
@@ -223,15 +234,27 @@ func (l *Loop) read(s Slot, r *record, events uint32) {
 			return
 		}
 		l.Stats.BytesIn.Add(uint64(n))
-		l.corked = s
-		l.handler.Data(s, l.buf[:n])
-		l.uncork()
+		switch {
+		case r.flags&secure != 0:
+			l.readTLS(s, r, l.buf[:n])
+		case r.flags&shaking != 0:
+			l.hello(s, r, l.buf[:n])
+		default:
+			l.deliver(s, l.buf[:n])
+		}
 	case e == 0:
 		l.Close(s, CauseEOF)
 	case e == unix.EAGAIN || e == unix.EINTR:
 	default:
 		l.Close(s, CauseReset)
 	}
+}
+
+// deliver hands on what s sent.
+func (l *Loop) deliver(s Slot, b []byte) {
+	l.corked = s
+	l.handler.Data(s, b)
+	l.uncork()
 }
 
 // guard runs a phase of the turn; a panic ends the phase for this turn alone.
@@ -277,8 +300,14 @@ func (l *Loop) drainInbox() {
 			return
 		}
 		if p.ID != 0 {
-			if s, ok := l.Lookup(p.ID); ok {
+			s, ok := l.Lookup(p.ID)
+			if ok {
 				l.current = s
+			}
+			if sp, own := p.Arg.(*shakePost); own {
+				l.shakeGoesOn(s, ok, sp)
+				l.current = noSlot
+				continue
 			}
 		}
 		l.worker.Post(p)
@@ -314,6 +343,10 @@ func (l *Loop) control() {
 	if l.paused != 0 && l.nano >= l.paused {
 		l.resumeAccepting()
 	}
+	if l.group.tls != nil {
+		l.lookAfterShakes()
+		l.forgetIdleKeys()
+	}
 	if l.stop.Load() {
 		l.stopping = true
 		l.inbox.shut()
@@ -326,6 +359,9 @@ func (l *Loop) control() {
 // destroy gives back what is not a connection's.
 func (l *Loop) destroy() {
 	l.inbox.shut()
+	for _, sh := range l.lobby.underWay {
+		sh.close()
+	}
 	l.closeListeners()
 	if l.spare >= 0 {
 		closeFD(Slot(l.spare))

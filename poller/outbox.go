@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/roostws/roost/tlsrecord"
 	"golang.org/x/sys/unix"
 )
 
@@ -14,7 +15,11 @@ type outbox struct {
 	slot  Slot
 	first int    // the part that goes out next
 	parts []part // the first may be torn
-	bytes int    // of all parts, with partCost for each
+	bytes int    // of all parts, with partCost for each, and of sealed
+
+	// What of TLS records the socket did not take: it goes out before the parts, which
+	// are sealed when they do.
+	sealed []byte
 }
 
 // A part is one run of whole messages of an outbox.
@@ -42,10 +47,10 @@ func (b *outbox) next() []byte { p := &b.parts[b.first]; return p.b[p.off:] }
 
 // behind is what waits behind the part under way.
 func (b *outbox) behind() int {
-	if b.bytes == 0 {
+	if b.first == len(b.parts) {
 		return 0
 	}
-	return b.bytes - len(b.next()) - partCost
+	return b.bytes - len(b.sealed) - len(b.next()) - partCost
 }
 
 // enqueue keeps b, of which the socket took off bytes. One message always finds
@@ -140,8 +145,7 @@ func (l *Loop) flush(s Slot, r *record) {
 	}
 	box := l.boxes[r.box-1]
 	for sent := 0; sent < flushBytes; {
-		p := &box.parts[box.first]
-		n, e := send(s, p.b[p.off:])
+		n, whole, e := l.sendNext(s, r, box)
 		if e != 0 {
 			if e != unix.EAGAIN && e != unix.EINTR {
 				l.Close(s, CauseReset)
@@ -150,26 +154,68 @@ func (l *Loop) flush(s Slot, r *record) {
 		}
 		sent += n
 		l.Stats.BytesOut.Add(uint64(n))
-		if p.off += n; p.off < len(p.b) {
-			box.bytes -= n
-			l.charge(-n)
+		if !whole {
 			return
 		}
-		box.bytes -= n + partCost
-		l.charge(-n - partCost)
-		*p = part{}
-		if box.first++; box.first == len(box.parts) {
+		if box.first == len(box.parts) && len(box.sealed) == 0 {
 			told := r.flags&(noRead|notify) != 0
 			l.dropBox(s, r)
 			switch {
 			case r.state == finishing:
-				shutWrite(s)
+				l.shut(s, r)
 			case told:
 				l.drained(s)
 			}
 			return
 		}
 	}
+}
+
+// sendNext sends the next of what waits, and says whether the socket took the whole.
+func (l *Loop) sendNext(s Slot, r *record, box *outbox) (n int, whole bool, e unix.Errno) {
+	if len(box.sealed) > 0 {
+		if n, e = send(s, box.sealed); e != 0 {
+			return 0, false, e
+		}
+		box.sealed = box.sealed[n:]
+		box.bytes -= n
+		l.charge(-n)
+		return n, len(box.sealed) == 0, 0
+	}
+	p := &box.parts[box.first]
+	if r.flags&secure != 0 {
+		b := p.b[p.off:min(p.off+tlsrecord.MaxPlain, len(p.b))]
+		record := l.seal(s, b)
+		if n, e = send(s, record); e == unix.EAGAIN || e == unix.EINTR {
+			n, e = 0, 0
+		}
+		if e != 0 {
+			return 0, false, e
+		}
+		box.sealed = append([]byte(nil), record[n:]...)
+		box.bytes += len(box.sealed)
+		l.charge(len(box.sealed))
+		l.wentOut(box, len(b))
+		return n, len(box.sealed) == 0, 0
+	}
+	if n, e = send(s, p.b[p.off:]); e != 0 {
+		return 0, false, e
+	}
+	left := len(p.b) - p.off - n
+	l.wentOut(box, n)
+	return n, left == 0, 0
+}
+
+// wentOut takes n bytes off the first part.
+func (l *Loop) wentOut(box *outbox, n int) {
+	p := &box.parts[box.first]
+	if p.off += n; p.off == len(p.b) {
+		*p = part{}
+		box.first++
+		n += partCost
+	}
+	box.bytes -= n
+	l.charge(-n)
 }
 
 // drained tells who asked for it that all that waited for s has gone out.
@@ -189,17 +235,27 @@ func (l *Loop) Truncate(s Slot, boundary func(messages []byte, off int) int) {
 		return
 	}
 	box := l.boxes[r.box-1]
+	if box.first == len(box.parts) {
+		return
+	}
 	p := &box.parts[box.first]
 	end := min(max(boundary(p.b, p.off), p.off), len(p.b))
-	if end == p.off {
+	before := box.bytes
+	box.bytes = len(box.sealed)
+	switch {
+	case end > p.off:
+		clear(box.parts[box.first+1:])
+		box.parts = box.parts[:box.first+1]
+		p.b, p.own = p.b[:end:end], false
+		box.bytes += end - p.off + partCost
+	case len(box.sealed) > 0:
+		clear(box.parts)
+		box.parts, box.first = box.parts[:0], 0
+	default:
+		box.bytes = before
 		l.dropBox(s, r)
 		return
 	}
-	clear(box.parts[box.first+1:])
-	box.parts = box.parts[:box.first+1]
-	p.b, p.own = p.b[:end:end], false
-	before := box.bytes
-	box.bytes = end - p.off + partCost
 	l.charge(box.bytes - before)
 }
 

@@ -21,8 +21,14 @@ const (
 	noRead                      // EPOLLIN is not, until the outbox is empty
 	held                        // EPOLLIN is not, until Resume
 	notify                      // its user wants to know when the outbox is empty
-	halfShut                    // our side is shut down
+	viaTLS                      // it came by a listener that speaks TLS, or is one
+	shaking                     // its TLS handshake is not done
+	waits                       // EPOLLIN is not asked for, until that has a place
+	secure                      // its TLS handshake is done
 )
+
+// unread are the reasons for which nothing is read.
+const unread = noRead | held | waits
 
 // A record is what a connection costs while it is idle: 32 bytes, no pointer.
 // It is owned by the loop that its descriptor belongs to, but for gen.
@@ -50,6 +56,9 @@ func (r *record) generation() uint32 { return atomic.LoadUint32(&r.gen) }
 // live says whether the record is a connection's that has not ended.
 func (r *record) live() bool { return r.state == open || r.state == choked || r.state == finishing }
 
+// mute says whether nothing may be written: it is to go by TLS, and cannot yet or any more.
+func (r *record) mute() bool { return r.flags&(viaTLS|secure) == viaTLS }
+
 // turnOver makes every ConnID of the record so far a stale one.
 func (r *record) turnOver() { atomic.StoreUint32(&r.gen, r.gen+1) }
 
@@ -58,12 +67,14 @@ func (r *record) turnOver() { atomic.StoreUint32(&r.gen, r.gen+1) }
 type Cause uint8
 
 const (
-	CauseNone   Cause = iota
-	CauseEOF          // the peer closed its side
-	CauseReset        // the connection broke: reset, timed out, unreachable
-	CauseOutbox       // more waits for the reader than may
-	CauseBudget       // more waits for all readers than may, and for this one the most
-	CausePanic        // a callback for it panicked
-	CauseStop         // the group was stopped
-	CauseUser   Cause = 16
+	CauseNone      Cause = iota
+	CauseEOF             // the peer closed its side
+	CauseReset           // the connection broke: reset, timed out, unreachable
+	CauseOutbox          // more waits for the reader than may
+	CauseBudget          // more waits for all readers than may, and for this one the most
+	CausePanic           // a callback for it panicked
+	CauseStop            // the group was stopped
+	CauseTLS             // there was no TLS handshake, or the peer broke the protocol
+	CauseFragments       // more is kept of TLS records that are not whole than may
+	CauseUser      Cause = 16
 )

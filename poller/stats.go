@@ -12,7 +12,13 @@ type LoopStats struct {
 	BytesIn  atomic.Uint64
 	BytesOut atomic.Uint64
 	Outbox   atomic.Int64 // bytes that wait for slow readers
-	Turns    Histogram    // nanoseconds that a turn took, waiting aside
+
+	TLS         [NumTLSResults]atomic.Uint64 // handshakes, by how they went
+	TLSUnderWay atomic.Int64                 // handshakes that have begun and are not done
+	TLSWaiting  atomic.Int64                 // clients that wait for a place among those
+	Fragments   atomic.Int64                 // bytes of TLS records that have not arrived whole
+
+	Turns Histogram // nanoseconds that a turn took, waiting aside
 }
 
 // A Histogram counts durations in buckets that double: Bounds says where each

@@ -25,7 +25,9 @@ func NewConfig(cfg *tls.Config) *Config {
 	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		chosen := base
 		if choose != nil {
-			own, err := choose(hello)
+			var own *tls.Config
+			var err error
+			wait(hello, func() { own, err = choose(hello) })
 			if err != nil {
 				return nil, err
 			}
@@ -34,10 +36,29 @@ func NewConfig(cfg *tls.Config) *Config {
 			}
 		}
 		c := restrict(chosen.Clone())
+		if find := c.GetCertificate; find != nil {
+			c.GetCertificate = func(hello *tls.ClientHelloInfo) (cert *tls.Certificate, err error) {
+				wait(hello, func() { cert, err = find(hello) })
+				return cert, err
+			}
+		}
 		hello.Conn.(*tap).listen(c, base)
 		return c, nil
 	}
 	return &Config{base}
+}
+
+// A Waiter is a connection that wants to know of what may wait in its handshake, and is
+// no reading or writing: it is asked to run f, which finds a configuration or a
+// certificate, over a network maybe.
+type Waiter interface{ Wait(f func()) }
+
+func wait(hello *tls.ClientHelloInfo, f func()) {
+	if w, ok := hello.Conn.(*tap).Conn.(Waiter); ok {
+		w.Wait(f)
+	} else {
+		f()
+	}
 }
 
 // listen has c tell t the secrets of its one handshake.

@@ -83,3 +83,45 @@ func split(b []byte) (int, error) {
 	}
 	return n, nil
 }
+
+const (
+	// maxHello bounds a client's hello: those of browsers have some 2 KB, with tickets
+	// and keys against quantum computers in them.
+	maxHello = MaxPlain
+	// maxHelloRecords is how many records it may come in.
+	maxHelloRecords = 16
+)
+
+// Hello says whether b, what a client begins with, holds its whole first message: what a
+// handshake can begin by. An Alert says that it never will.
+func Hello(b []byte) (whole bool, err error) {
+	need, have := 4, 0 // type and length of the message
+	var head []byte
+	for records := 0; len(b) >= headerLen; records++ {
+		if records == maxHelloRecords {
+			return false, alertUnexpectedMessage
+		}
+		if b[0] != typeHandshake || b[1] != 3 {
+			return false, alertUnexpectedMessage
+		}
+		n := int(binary.BigEndian.Uint16(b[3:]))
+		if n == 0 || n > MaxPlain {
+			return false, alertDecodeError
+		}
+		b = b[headerLen:]
+		part := b[:min(n, len(b))]
+		have += len(part)
+		if need == 4 {
+			if head = append(head, part[:min(len(part), 4-len(head))]...); len(head) == 4 {
+				if need += int(head[1])<<16 | int(head[2])<<8 | int(head[3]); head[0] != 1 || need > maxHello {
+					return false, alertUnexpectedMessage
+				}
+			}
+		}
+		if need > 4 && have >= need {
+			return true, nil
+		}
+		b = b[len(part):]
+	}
+	return false, nil
+}

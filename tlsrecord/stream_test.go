@@ -322,3 +322,66 @@ func BenchmarkSession_AppendFirst(b *testing.B) {
 		})
 	}
 }
+
+func TestHello_AnyCut(t *testing.T) {
+	message := append([]byte{1, 0, 1, 44}, make([]byte, 300)...)
+	record := func(b []byte) []byte {
+		return append(binary.BigEndian.AppendUint16([]byte{typeHandshake, 3, 1}, uint16(len(b))), b...)
+	}
+	for _, size := range []int{19, 50, 100, 303, 304} {
+		var b []byte
+		for at := 0; at < len(message); at += size {
+			b = append(b, record(message[at:min(at+size, len(message))])...)
+		}
+		if size == 19 { // the first byte of the message comes alone
+			b = append(record(message[:1]), record(message[1:])...)
+		}
+		for n := range len(b) {
+			if whole, err := Hello(b[:n]); whole || err != nil {
+				t.Fatalf("records of %d bytes, %d of %d bytes: %v, %v", size, n, len(b), whole, err)
+			}
+		}
+		if whole, err := Hello(b); !whole || err != nil {
+			t.Errorf("records of %d bytes: %v, %v", size, whole, err)
+		}
+		if whole, err := Hello(append(b, "more"...)); !whole || err != nil {
+			t.Errorf("records of %d bytes and more: %v, %v", size, whole, err)
+		}
+	}
+	for name, b := range map[string][]byte{
+		"plain HTTP":        []byte("GET / HTTP/1.1\r\n"),
+		"SSL 2":             {0x80, 0x2e, 1, 0, 2},
+		"an alert":          {21, 3, 3, 0, 2, 2, 40},
+		"an empty record":   {22, 3, 1, 0, 0},
+		"a record too long": {22, 3, 1, 0x40, 1},
+		"another message":   record([]byte{2, 0, 0, 1, 0}),
+		"many records":      bytes.Repeat(record([]byte{1})[:6], maxHelloRecords+1),
+		"a hello too long":  record([]byte{1, 0, 0x40, 0}),
+	} {
+		if whole, err := Hello(b); whole || err == nil {
+			t.Errorf("%s: %v, %v", name, whole, err)
+		}
+	}
+}
+
+func FuzzHello(f *testing.F) {
+	f.Add([]byte{22, 3, 1, 0, 5, 1, 0, 0, 1, 0})
+	f.Add([]byte{22, 3, 1, 0, 1, 1, 22, 3, 1, 0, 3, 0, 0, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		// What is decided of a part is not decided otherwise of more.
+		decided := false
+		var first bool
+		for n := range len(b) + 1 {
+			whole, err := Hello(b[:n])
+			if decided && (!whole && err == nil || whole != first) {
+				t.Fatalf("%d bytes: %v, %v, and it was decided before", n, whole, err)
+			}
+			if whole || err != nil {
+				decided, first = true, whole
+			}
+			if !decided && n > maxHello+maxHelloRecords*headerLen {
+				t.Fatalf("undecided after %d bytes", n)
+			}
+		}
+	})
+}

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/roostws/roost/poller"
 )
 
 // An address is where to listen: a host, which may be empty for all addresses,
@@ -14,6 +16,29 @@ import (
 type address struct {
 	host string
 	port int
+	tls  bool
+}
+
+// isTLS says whether a listener of clients speaks TLS.
+func isTLS(listen string) bool { return strings.HasPrefix(listen, poller.SchemeTLS) }
+
+// parseListen reads HOST:PORT of a listener of clients, or tls://HOST:PORT.
+func parseListen(s string) (address, error) {
+	rest, tls := strings.CutPrefix(s, poller.SchemeTLS)
+	if scheme, _, ok := strings.Cut(rest, "://"); ok {
+		return address{}, fmt.Errorf("%q begins with %s://: host:port such as 127.0.0.1:8080, or tls://:8443, would be right", s, scheme)
+	}
+	a, err := parseAddress(rest)
+	a.tls = tls
+	return a, err
+}
+
+// scheme is that of URLs to a: http and ws become https and wss by TLS.
+func (a address) scheme(plain string) string {
+	if a.tls {
+		return plain + "s"
+	}
+	return plain
 }
 
 // parseAddress reads HOST:PORT. Names of ports are not taken: what they mean
@@ -42,7 +67,7 @@ func parseAddress(s string) (address, error) {
 	if err := checkHost(host); err != nil {
 		return address{}, fmt.Errorf("%q %w", s, err)
 	}
-	return address{host, int(n)}, nil
+	return address{host: host, port: int(n)}, nil
 }
 
 // checkHost lets an IP address pass, a name that DNS could know, and nothing.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/roostws/roost/auth"
@@ -37,6 +38,7 @@ func (c *Config) settle(o origins) (*keyring, error) {
 		add(c.checkAdminSecret(o))
 		add(c.checkAuth(o, ring))
 	}
+	add(c.checkTLS(o))
 	add(checkClaims(o, c.JWTIssuer, c.JWTAudience))
 	if !cookieName(string(c.TokenCookie)) {
 		add(o.problem("token-cookie", "%q cannot be a cookie's name: letters, digits, - and _ would be right", string(c.TokenCookie)))
@@ -96,7 +98,7 @@ func (c *Config) checkAddresses(o origins) error {
 		errs = append(errs, o.problem("admin", "%w", err))
 	}
 	for _, l := range c.Listen {
-		a, err := parseAddress(l)
+		a, err := parseListen(l)
 		if err != nil {
 			errs = append(errs, o.problem("listen", "%w", err))
 			continue
@@ -185,9 +187,14 @@ func (c *Config) oddities(o origins) []string {
 			odd = append(odd, o[name].place+" has no effect without --jwks-url")
 		}
 	}
+	for _, name := range []string{"tls-cert", "tls-key", "tls-client-ca", "tls-min-version"} {
+		if o[name].rank != fromDefault && !slices.ContainsFunc(c.Listen, isTLS) {
+			odd = append(odd, o[name].place+" has no effect without --listen tls://HOST:PORT")
+		}
+	}
 	if c.Dev {
 		for _, l := range append(list{string(c.Admin)}, c.Listen...) {
-			if a, err := parseAddress(l); err == nil && !a.loopback() {
+			if a, err := parseListen(l); err == nil && !a.loopback() {
 				odd = append(odd, "--dev is not for service, and "+l+" can be reached from other machines")
 			}
 		}

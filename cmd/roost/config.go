@@ -23,6 +23,12 @@ type Config struct {
 	Debug           toggle
 	Check           toggle
 
+	// TLS.
+	TLSCert       list `name:"tls-cert"`
+	TLSKey        list `name:"tls-key"` // of each certificate, in their order
+	TLSClientCA   text `name:"tls-client-ca"`
+	TLSMinVersion text `name:"tls-min-version"`
+
 	// Who may come in.
 	Auth        text
 	TokenCookie text

@@ -88,7 +88,7 @@ func (d *devAccess) print(w io.Writer) error {
 func devOrigins(c *Config, admin net.Addr) []string {
 	var origins []string
 	add := func(asked string, port int) {
-		a, err := parseAddress(asked)
+		a, err := parseListen(asked)
 		if err != nil || port == 0 {
 			return // it was checked; a free port is not known yet
 		}
@@ -99,14 +99,14 @@ func devOrigins(c *Config, admin net.Addr) []string {
 			hosts = []string{strings.TrimSuffix(net.JoinHostPort(a.host, ""), ":")}
 		}
 		for _, h := range hosts {
-			origins = append(origins, fmt.Sprintf("http://%s:%d", h, port))
+			origins = append(origins, fmt.Sprintf("%s://%s:%d", a.scheme("http"), h, port))
 		}
 	}
 	if tcp, ok := admin.(*net.TCPAddr); ok {
 		add(string(c.Admin), tcp.Port)
 	}
 	for _, l := range c.Listen {
-		if a, err := parseAddress(l); err == nil {
+		if a, err := parseListen(l); err == nil {
 			add(l, a.port)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/roostws/roost/api"
+	"github.com/roostws/roost/certs"
 	"github.com/roostws/roost/edge"
 	"github.com/roostws/roost/poller"
 	"github.com/roostws/roost/webhook"
@@ -27,6 +28,7 @@ type node struct {
 	dev    *devAccess              // nil without --dev
 	hooks  *webhook.Hooks          // nil: no backend is told
 	keys   *liveKeys               // nil: no tokens are verified
+	certs  *certs.Certificates     // nil: no listener speaks TLS
 	again  func() (*parsed, error) // reads the configuration as it was read at the start
 	log    *slog.Logger
 
@@ -36,12 +38,15 @@ type node struct {
 }
 
 // newNode opens the listeners and composes the server. Nothing is served yet.
-func newNode(c *Config, cfg edge.Config, hooks *webhookSettings, log *slog.Logger) (*node, error) {
+func newNode(c *Config, cfg edge.Config, hooks *webhookSettings, shown *certs.Certificates, log *slog.Logger) (*node, error) {
 	listener, err := listenAdmin(string(c.Admin), c.AdminSecret)
 	if err != nil {
 		return nil, err
 	}
-	n := &node{cfg: c, log: log, ended: make(chan struct{})}
+	n := &node{cfg: c, certs: shown, log: log, ended: make(chan struct{})}
+	if shown != nil {
+		cfg.TLS = shown.TLS()
+	}
 	if c.Dev {
 		cfg.Origins = append(devOrigins(c, listener.Addr()), cfg.Origins...)
 	}
@@ -66,7 +71,7 @@ func newNode(c *Config, cfg edge.Config, hooks *webhookSettings, log *slog.Logge
 		Dev:        bool(c.Dev),
 		MaxMessage: int(c.MaxMessage),
 		Logger:     log,
-		ClientURL:  "ws://" + dialable(c.Listen[0], n.server.Addrs()[0]),
+		ClientURL:  clientURL(c.Listen[0], n.server.Addrs()[0]),
 		Version:    thisBuild().version,
 	}
 	if c.Dev {
@@ -77,6 +82,9 @@ func newNode(c *Config, cfg edge.Config, hooks *webhookSettings, log *slog.Logge
 	}
 	if n.hooks != nil {
 		apiConfig.Webhooks = n.hooks
+	}
+	if shown != nil {
+		apiConfig.Certs = shown
 	}
 	if keys, ok := cfg.Auth.(api.Keys); ok {
 		apiConfig.Keys = keys
@@ -110,10 +118,16 @@ func tuneCollector(debugging bool) {
 // profileRate is how many bytes are allocated for each sample of the heap.
 const profileRate = 4 << 20
 
+// clientURL is where clients on this machine reach a listener.
+func clientURL(asked string, bound net.Addr) string {
+	a, _ := parseListen(asked) // it was checked
+	return a.scheme("ws") + "://" + dialable(asked, bound)
+}
+
 // dialable is where this machine reaches a listener: the host that was asked
 // for, the port that was bound.
 func dialable(asked string, bound net.Addr) string {
-	a, err := parseAddress(asked)
+	a, err := parseListen(asked)
 	if err != nil {
 		return bound.String() // it was checked
 	}
@@ -128,8 +142,12 @@ func (n *node) logStart(files uint64) {
 	most := edge.DefaultMaxConnections()
 	asked := cmp.Or(int(n.cfg.MaxConnections), most)
 	var listen []string
-	for _, a := range n.server.Addrs() {
-		listen = append(listen, a.String())
+	for i, a := range n.server.Addrs() {
+		scheme := ""
+		if isTLS(n.cfg.Listen[i]) {
+			scheme = poller.SchemeTLS
+		}
+		listen = append(listen, scheme+a.String())
 	}
 	b := thisBuild()
 	n.log.Info("serving", "listen", strings.Join(listen, ","), "admin", n.admin.listener.Addr().String(),
@@ -152,6 +170,9 @@ func (n *node) run(signals <-chan os.Signal) int {
 	stopFeed, stopHooks := n.startFeed(), n.startHooks()
 	if n.keys != nil {
 		defer n.keys.start()()
+	}
+	if n.certs != nil {
+		defer n.watchCertificates()()
 	}
 
 	ended := n.ended

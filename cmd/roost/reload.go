@@ -11,13 +11,22 @@ import (
 	"github.com/roostws/roost/edge"
 )
 
-// reload reads again what a SIGHUP is for: the keys of tokens and the rules of rooms.
+// reload reads again what a SIGHUP is for: the keys of tokens, certificates, and the rules of rooms.
 // What is wrong is logged, and the old stays in force.
 func (n *node) reload() {
 	if n.keys != nil {
 		n.keys.reload()
 	}
 	p, err := n.again()
+	if n.certs != nil {
+		wrong := err
+		if err == nil {
+			wrong = n.reloadCertificates(p)
+		}
+		if wrong != nil {
+			n.log.Error("cannot read the certificates again: the old ones stay in force", "error", wrong)
+		}
+	}
 	if err == nil {
 		var rules []edge.RoomPolicy
 		if rules, err = policies(p.sections.rooms); err == nil {

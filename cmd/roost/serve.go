@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -38,7 +39,8 @@ func serve(p *parsed, stdout, stderr io.Writer) int {
 		err = errors.Join(err, wrong)
 		cfg.Auth = verifier
 	}
-	if err != nil {
+	shown, wrong := c.readCertificates(o, log)
+	if err = errors.Join(err, wrong); err != nil {
 		return report(stderr, &usageError{err, "roost serve --help"})
 	}
 	if c.Check {
@@ -60,7 +62,7 @@ func serve(p *parsed, stdout, stderr io.Writer) int {
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	n, err := newNode(c, cfg, p.sections.webhooks, log)
+	n, err := newNode(c, cfg, p.sections.webhooks, shown, log)
 	if err != nil {
 		log.Error("cannot start", "error", err)
 		return statusFailed
@@ -114,6 +116,7 @@ func (c *Config) edge(o origins, rooms []edge.RoomPolicy, log *slog.Logger) (edg
 		DrainTimeout:     time.Duration(c.DrainTimeout),
 		Logger:           log,
 	}
+	cfg.TLS = new(tls.Config) // newNode's is made of the files
 	errs := flagErrors(o, cfg.Validate())
 	return cfg, errors.Join(errs...)
 }

@@ -9,6 +9,7 @@ import (
 // What help shows in place of a value.
 const (
 	unitAddr   = "HOST:PORT"
+	unitListen = "[tls://]HOST:PORT"
 	unitCount  = "N"
 	unitFile   = "FILE"
 	unitSize   = "SIZE"
@@ -23,6 +24,7 @@ const (
 // The sections of help, in order.
 const (
 	sectionServe   = "Where and what"
+	sectionTLS     = "TLS"
 	sectionAuth    = "Who may come in"
 	sectionKeys    = "Whose tokens are believed"
 	sectionProxies = "Proxies"
@@ -46,9 +48,9 @@ var serveSettings = []setting{
 		when:    "Use it for all that should be kept under version control.",
 	},
 	{
-		name: "listen", section: sectionServe, places: anywhere, unit: unitAddr, many: true, standard: "127.0.0.1:8080",
-		meaning: "Address for WebSocket clients; repeatable, up to 64. Without a host: all addresses; port 0: any free one.",
-		when:    "Set it to :8080 when clients come from other machines or a proxy elsewhere.",
+		name: "listen", section: sectionServe, places: anywhere, unit: unitListen, many: true, standard: "127.0.0.1:8080",
+		meaning: "Address for WebSocket clients; repeatable, up to 64. Without a host: all addresses; port 0: any free one; behind tls:// it speaks TLS.",
+		when:    "Set it to :8080 when clients come from other machines or a proxy elsewhere, to tls://:8443 when they come without a proxy.",
 	},
 	{
 		name: "admin", section: sectionServe, places: anywhere, unit: unitAddr, standard: "127.0.0.1:8081",
@@ -95,6 +97,27 @@ var serveSettings = []setting{
 		name: "check", section: sectionServe,
 		meaning: "Check the configuration, print what would be in force, secrets masked, and exit with 0 or 2.",
 		when:    "Use it before a restart.",
+	},
+
+	{
+		name: "tls-cert", section: sectionTLS, places: anywhere, unit: unitFile, many: true,
+		meaning: "A PEM file with a certificate and its chain, for listeners of tls://; repeatable, up to 64: the client's server name chooses, the first is for all others. Read again when it changes, and on SIGHUP; connections stay.",
+		when:    "Set it with --listen tls://HOST:PORT.",
+	},
+	{
+		name: "tls-key", section: sectionTLS, places: anywhere, unit: unitFile, many: true,
+		meaning: "A PEM file with the key of a certificate, in the order of --tls-cert. Read again with it.",
+		when:    "Give one for each --tls-cert.",
+	},
+	{
+		name: "tls-client-ca", section: sectionTLS, places: anywhere, unit: unitFile,
+		meaning: "A PEM file with certificates of authorities: each client must show a certificate of one of them. Read again with those.",
+		when:    "Set it where clients are machines of your own, and besides tokens: a certificate says nothing of rooms.",
+	},
+	{
+		name: "tls-min-version", section: sectionTLS, places: anywhere, unit: unitChoice, choices: []string{"1.2", "1.3"}, standard: "1.2",
+		meaning: "The oldest version of TLS that is spoken.",
+		when:    "Set 1.3 where a policy asks for it; clients from before 2018 stay out then.",
 	},
 
 	{

@@ -1,0 +1,246 @@
+package poller
+
+import (
+	"bytes"
+	"crypto/tls"
+	"sync"
+
+	"github.com/roostws/roost/tlsrecord"
+	"golang.org/x/sys/unix"
+)
+
+// A secured is what a connection that speaks TLS costs besides its record while it is
+// idle: 128 bytes, no pointer. It is in a table that is there only where a listener
+// speaks TLS.
+type secured struct {
+	tlsrecord.Session
+	fragment uint32 // what came of a record that is not whole, as index + 1; 0: nothing
+}
+
+// A fragment is what came of a record, or of a client's hello, that is not whole.
+type fragment struct {
+	b       []byte
+	counted int    // of b, in Group.fragments
+	since   uint32 // the second in which it began
+}
+
+// A secrecy is what the loops of a Group share where a listener speaks TLS.
+type secrecy struct {
+	// Static after construction.
+	config   *tlsrecord.Config
+	sessions *Table[secured]
+	turns    chan struct{} // a handshake that computes has one
+
+	running sync.WaitGroup // of handshakes
+}
+
+func newSecrecy(cfg *tls.Config, slots, computing int) (*secrecy, error) {
+	sessions, err := NewTable[secured](slots)
+	if err != nil {
+		return nil, err
+	}
+	return &secrecy{config: tlsrecord.NewConfig(cfg), sessions: sessions, turns: make(chan struct{}, computing)}, nil
+}
+
+// Secure says whether s came by a listener that speaks TLS.
+func (l *Loop) Secure(s Slot) bool { return l.recs.At(s).flags&viaTLS != 0 }
+
+// StartTLS takes what s sends from here on, and b, which came already and is not kept,
+// for TLS. Until its handshake is done, nothing can be written to s, and Finish is Close.
+// It does nothing for a connection that came by another listener.
+func (l *Loop) StartTLS(s Slot, b []byte) {
+	r := l.recs.At(s)
+	if r.state != open || r.flags&viaTLS == 0 || r.flags&(shaking|secure) != 0 {
+		return
+	}
+	r.flags |= shaking
+	if len(b) > 0 {
+		l.hello(s, r, b)
+	}
+}
+
+// Unfinished gives the second since which s owes the rest of a TLS record, and how many
+// bytes of it came; ok is false where it owes none.
+func (l *Loop) Unfinished(s Slot) (since uint32, bytes int, ok bool) {
+	if l.recs.At(s).flags&(secure|shaking) == 0 {
+		return 0, 0, false
+	}
+	if i := l.group.tls.sessions.At(s).fragment; i != 0 {
+		f := l.fragments[i-1]
+		return f.since, len(f.b), true
+	}
+	return 0, 0, false
+}
+
+// readTLS opens what was read of s, and hands on what it holds.
+func (l *Loop) readTLS(s Slot, r *record, b []byte) {
+	t := l.group.tls.sessions.At(s)
+	b = l.joined(t, b)
+	data, rest, closed, err := t.Read(l.keysOf(s), b)
+	if !l.keepFragment(s, r, t, rest) {
+		return
+	}
+	if len(data) > 0 {
+		l.deliver(s, data[:len(data):len(data)])
+	}
+	if r.state != open {
+		return
+	}
+	switch {
+	case err != nil:
+		l.failTLS(s, r, err)
+	case closed:
+		l.Close(s, CauseEOF)
+	}
+}
+
+// failTLS tells a peer what is wrong with its records, and ends it. What waits for it is
+// thrown away.
+func (l *Loop) failTLS(s Slot, r *record, err error) {
+	t := l.group.tls.sessions.At(s)
+	l.sealed = t.AppendAlert(l.keysOf(s), l.sealed[:0], err)
+	if r.box != 0 {
+		l.boxes[r.box-1].parts, l.boxes[r.box-1].first = nil, 0
+		l.charge(len(l.boxes[r.box-1].sealed) - l.boxes[r.box-1].bytes)
+		l.boxes[r.box-1].bytes = len(l.boxes[r.box-1].sealed)
+	}
+	if l.putSealed(s, r, l.sealed) {
+		r.flags &^= secure // nothing more can be said
+		l.Finish(s, CauseTLS)
+	}
+}
+
+// joined gives what came of a record and what comes behind it in one piece.
+func (l *Loop) joined(t *secured, b []byte) []byte {
+	if t.fragment == 0 {
+		return b
+	}
+	f := l.fragments[t.fragment-1]
+	f.b = append(f.b, b...)
+	return f.b
+}
+
+// keepFragment keeps rest, what came of a record that is not whole, for s. It says false
+// where that cannot be: more is kept of all than may.
+func (l *Loop) keepFragment(s Slot, r *record, t *secured, rest []byte) bool {
+	if len(rest) == 0 {
+		l.dropFragment(t)
+		return true
+	}
+	var f *fragment
+	if t.fragment == 0 {
+		if n := len(l.freeFragments); n > 0 {
+			t.fragment = l.freeFragments[n-1]
+			l.freeFragments = l.freeFragments[:n-1]
+		} else {
+			l.fragments = append(l.fragments, new(fragment))
+			t.fragment = uint32(len(l.fragments))
+		}
+		f = l.fragments[t.fragment-1]
+		f.b, f.since = bytes.Clone(rest), l.second
+	} else if f = l.fragments[t.fragment-1]; &f.b[0] != &rest[0] {
+		f.b, f.since = bytes.Clone(rest), l.second // of another record
+	}
+	l.chargeFragments(len(rest) - f.counted)
+	f.counted = len(rest)
+	if l.group.fragments.Load() > l.group.cfg.FragmentMemory && r.state == open {
+		r.state, r.cause = choked, CauseFragments
+		l.full = append(l.full, s)
+		return false
+	}
+	return true
+}
+
+func (l *Loop) dropFragment(t *secured) {
+	if t.fragment == 0 {
+		return
+	}
+	f := l.fragments[t.fragment-1]
+	l.chargeFragments(-f.counted)
+	*f = fragment{}
+	l.freeFragments = append(l.freeFragments, t.fragment)
+	t.fragment = 0
+}
+
+func (l *Loop) chargeFragments(n int) {
+	l.Stats.Fragments.Add(int64(n))
+	l.group.fragments.Add(int64(n))
+}
+
+// seal gives the record that holds b, which is at most tlsrecord.MaxPlain bytes long: valid
+// until the next is sealed.
+func (l *Loop) seal(s Slot, b []byte) []byte {
+	var err error
+	l.sealed, err = l.group.tls.sessions.At(s).Append(l.keysOf(s), l.sealed[:0], b)
+	if err != nil {
+		// No cipher can be made of the keys by which others were made.
+		panic(err)
+	}
+	return l.sealed
+}
+
+// putTLS writes b to s, record by record.
+func (l *Loop) putTLS(s Slot, r *record, b []byte, shared bool) bool {
+	for off := 0; r.box == 0; {
+		end := min(off+tlsrecord.MaxPlain, len(b))
+		if !l.putSealed(s, r, l.seal(s, b[off:end])) {
+			return false
+		}
+		if off = end; off == len(b) {
+			return true
+		}
+		if r.box != 0 {
+			return l.enqueue(s, r, b, off, shared)
+		}
+	}
+	return l.enqueue(s, r, b, 0, shared)
+}
+
+// putSealed writes whole records, of which what the socket does not take is kept before
+// all that waits. It says false where s ends.
+func (l *Loop) putSealed(s Slot, r *record, b []byte) bool {
+	n := 0
+	if r.box == 0 {
+		var e unix.Errno
+		if n, e = send(s, b); e != 0 {
+			if e != unix.EAGAIN && e != unix.EINTR {
+				l.Close(s, CauseReset)
+				return false
+			}
+			n = 0
+		}
+		l.Stats.BytesOut.Add(uint64(n))
+		if n == len(b) {
+			return true
+		}
+		l.newBox(s, r)
+	}
+	box := l.boxes[r.box-1]
+	box.sealed = append(box.sealed, b[n:]...)
+	box.bytes += len(b) - n
+	l.charge(len(b) - n)
+	return true
+}
+
+// shut says goodbye in the connection's own way, once all has gone out.
+func (l *Loop) shut(s Slot, r *record) {
+	if r.flags&secure != 0 {
+		l.sealed = l.group.tls.sessions.At(s).AppendClose(l.keysOf(s), l.sealed[:0])
+		_, _ = send(s, l.sealed) // who does not take it finds the end of the stream
+	}
+	shutWrite(s)
+}
+
+// forget ends what TLS keeps of s.
+func (l *Loop) forget(s Slot, r *record) {
+	if r.flags&viaTLS == 0 {
+		return
+	}
+	if r.flags&shaking != 0 {
+		l.unshake(s, r, TLSGone)
+	}
+	t := l.group.tls.sessions.At(s)
+	l.dropFragment(t)
+	*t = secured{}
+	l.forgetKeys(s)
+}
