@@ -39,7 +39,8 @@ type Config struct {
 
 // A FileError says what is wrong with a file, or with a pair of them.
 type FileError struct {
-	Pair int // which of Config.Pairs, from 0; -1: the ClientCA
+	Pair int  // which of Config.Pairs, from 0; -1: the ClientCA
+	Key  bool // it is the pair's Key alone
 	Err  error
 }
 
@@ -238,10 +239,22 @@ func load(cfg Config) (*loaded, error) {
 	now := &loaded{config: &tls.Config{MinVersion: max(cfg.MinVersion, tls.VersionTLS12)}}
 	var errs []error
 	for i, p := range cfg.Pairs {
-		cert, texts, err := loadPair(p)
-		now.contents = append(now.contents, texts...)
+		chain, err := readFile(p.Cert)
 		if err != nil {
-			errs = append(errs, &FileError{i, err})
+			errs = append(errs, &FileError{Pair: i, Err: err})
+		}
+		key, err2 := readFile(p.Key)
+		if err2 != nil {
+			errs = append(errs, &FileError{Pair: i, Key: true, Err: err2})
+		}
+		now.contents = append(now.contents, chain, key)
+		if err != nil || err2 != nil {
+			continue
+		}
+		cert, err := tls.X509KeyPair(chain, key)
+		if err != nil {
+			err = fmt.Errorf("%s with %s: %w: a chain of certificates in PEM, and the key of its first, would be right", p.Cert, p.Key, err)
+			errs = append(errs, &FileError{Pair: i, Err: err})
 			continue
 		}
 		now.config.Certificates = append(now.config.Certificates, cert)
@@ -255,7 +268,7 @@ func load(cfg Config) (*loaded, error) {
 			err = fmt.Errorf("%s: holds no certificate: those of authorities in PEM would be right", cfg.ClientCA)
 		}
 		if err != nil {
-			errs = append(errs, &FileError{-1, err})
+			errs = append(errs, &FileError{Pair: -1, Err: err})
 		}
 		now.config.ClientCAs, now.config.ClientAuth = pool, tls.RequireAndVerifyClientCert
 	}
@@ -263,21 +276,6 @@ func load(cfg Config) (*loaded, error) {
 		return nil, errors.Join(errs...)
 	}
 	return now, nil
-}
-
-// loadPair reads a certificate and its key.
-func loadPair(p Pair) (cert tls.Certificate, texts contents, err error) {
-	chain, err1 := readFile(p.Cert)
-	key, err2 := readFile(p.Key)
-	texts = contents{chain, key}
-	if err := errors.Join(err1, err2); err != nil {
-		return cert, texts, err
-	}
-	cert, err = tls.X509KeyPair(chain, key)
-	if err != nil {
-		return cert, texts, fmt.Errorf("%s with %s: %w: a chain of certificates in PEM, and the key of its first, would be right", p.Cert, p.Key, err)
-	}
-	return cert, texts, nil
 }
 
 // nameOf is how a certificate is called in metrics and logs.

@@ -31,6 +31,7 @@ type step struct {
 // The sizes of the README's figures.
 const (
 	idleConns  = 15000
+	tlsConns   = 9000 // whose gate has two files for each
 	echoConns  = 1000
 	fanMembers = 5000
 	fanCount   = 25 // messages
@@ -63,6 +64,14 @@ var modes = []mode{
 	{"backlog", both(delivery(100, usualSize), func(r bench.Result) map[string]*float64 {
 		return map[string]*float64{"backlog": r.Server.CPUPerOp}
 	})},
+	{"tls", []step{
+		{roostTLSJWT, tlsIdle, func(r bench.Result) map[string]*float64 {
+			return map[string]*float64{"tls_idle": whole(r.Server.RSSPerConn), "tls_settled": whole(r.Server.SettledPerConn)}
+		}},
+		{roostTLS, echoLoad, takeSteady("tls_echo")},
+		{roostTLS, delivery(10, usualSize), takeSteady("tls_delivery")},
+		{roostTLS, churn(), takeSteady("tls_upgrade")},
+	}},
 	{"upgrade", []step{
 		{floor, churn(), func(r bench.Result) map[string]*float64 {
 			return map[string]*float64{"upgrade": steady(r), "upgrade_jwt": steady(r)}
@@ -115,6 +124,11 @@ func idle(more ...string) func(*instance, sizes) []string {
 		}
 		return append(args, more...)
 	}
+}
+
+// tlsIdle holds idle connections by TLS.
+func tlsIdle(in *instance, z sizes) []string {
+	return append(idle("--jwt-secret", secret)(in, z), "--conns", z.conns(tlsConns))
 }
 
 func takeIdle(r bench.Result) map[string]*float64 {

@@ -17,6 +17,7 @@ import (
 type programs struct {
 	roost, floor, load string
 	presence           string // a configuration of rooms that keep presence
+	certificates       string // where cert.pem and key.pem are
 }
 
 // presenceRules have all rooms keep presence.
@@ -33,7 +34,11 @@ func build(ctx context.Context, dir string, stderr io.Writer) (programs, error) 
 		floor: filepath.Join(dir, "floor"),
 		load:  filepath.Join(dir, "load"),
 
-		presence: filepath.Join(dir, "presence.yaml"),
+		presence:     filepath.Join(dir, "presence.yaml"),
+		certificates: dir,
+	}
+	if err := writeCertificate(dir); err != nil {
+		return programs{}, err
 	}
 	if err := os.WriteFile(p.presence, []byte(presenceRules), 0o600); err != nil {
 		return programs{}, err

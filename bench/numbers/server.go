@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,6 +23,8 @@ const (
 	roost         server = "roost"
 	roostJWT      server = "roost with tokens"
 	roostPresence server = "roost with tokens and presence"
+	roostTLS      server = "roost by TLS"
+	roostTLSJWT   server = "roost by TLS with tokens"
 )
 
 // column is under whose name its figures stand.
@@ -37,7 +40,8 @@ const secret = "a secret of the benchmarks alone, 44 bytes.."
 
 // instance is a server that runs.
 type instance struct {
-	clients, admin int // ports; the floor has no admin
+	clients, admin int   // ports; the floor has no admin
+	gate           *gate // where the load comes by TLS: clients is its port
 	cmd            *exec.Cmd
 	said           tail
 	ended          chan struct{}
@@ -56,9 +60,16 @@ func (s server) start(ctx context.Context, p programs) (*instance, error) {
 	args := []string{p.floor, fmt.Sprint(in.clients)}
 	if s != floor {
 		in.admin = freePort()
-		args = []string{p.roost, "serve", "--listen", in.address(in.clients), "--admin", in.address(in.admin), "--echo", "--debug"}
+		listen := in.address(in.clients)
+		if s == roostTLS || s == roostTLSJWT {
+			listen = "tls://" + listen
+		}
+		args = []string{p.roost, "serve", "--listen", listen, "--admin", in.address(in.admin), "--echo", "--debug"}
+		if s == roostTLS || s == roostTLSJWT {
+			args = append(args, "--tls-cert", filepath.Join(p.certificates, "cert.pem"), "--tls-key", filepath.Join(p.certificates, "key.pem"))
+		}
 		switch s {
-		case roost:
+		case roost, roostTLS:
 			args = append(args, "--auth", "none")
 		case roostPresence:
 			args = append(args, "--config", p.presence)
@@ -80,6 +91,14 @@ func (s server) start(ctx context.Context, p programs) (*instance, error) {
 	if err := in.await(ctx); err != nil {
 		in.stop()
 		return nil, fmt.Errorf("%w; it said: %s", err, in.said.text())
+	}
+	if s == roostTLS || s == roostTLSJWT {
+		g, err := openGate(in.address(in.clients))
+		if err != nil {
+			in.stop()
+			return nil, err
+		}
+		in.gate, in.clients = g, g.port()
 	}
 	return in, nil
 }
@@ -127,6 +146,9 @@ func (in *instance) answers() bool {
 
 // stop ends it at once: its clients have left by then, and there is nothing to save.
 func (in *instance) stop() {
+	if in.gate != nil {
+		in.gate.close()
+	}
 	_ = in.cmd.Process.Kill()
 	<-in.ended
 }

@@ -24,6 +24,11 @@ var figures = []figure{
 	{"echo", "echo of 128 B, 1,000 connections: CPU", "µs", true},
 	{"delivery", "delivery of 128 B to 5,000 members, 10 messages a second: CPU", "µs", true},
 	{"backlog", "the same at 100 a second: CPU", "µs", true},
+	{"tls_idle", "idle connection by TLS 1.3, token and user of its own, in a room: memory", "B", false},
+	{"tls_settled", "the same, after a collection", "B", false},
+	{"tls_echo", "echo of 128 B by TLS 1.3, 1,000 connections: CPU", "µs", false},
+	{"tls_delivery", "delivery of 128 B to 5,000 members by TLS 1.3, 10 messages a second: CPU", "µs", false},
+	{"tls_upgrade", "upgrade with a full handshake of TLS 1.3, ECDSA P-256, no authentication: CPU", "µs", false},
 	{"upgrade", "upgrade, no authentication: CPU", "µs", true},
 	{"upgrade_jwt", "upgrade with an HS256 token: CPU", "µs", true},
 }

@@ -61,12 +61,16 @@ func (o origins) certErrors(err error) error {
 		all = joined.Unwrap()
 	}
 	for i, e := range all {
+		name := "tls-cert"
 		var file *certs.FileError
-		if errors.As(e, &file) && file.Pair < 0 {
-			all[i] = o.problem("tls-client-ca", "%w", e)
-		} else {
-			all[i] = o.problem("tls-cert", "%w", e)
+		switch {
+		case !errors.As(e, &file):
+		case file.Pair < 0:
+			name = "tls-client-ca"
+		case file.Key:
+			name = "tls-key"
 		}
+		all[i] = o.problem(name, "%w", e)
 	}
 	return errors.Join(all...)
 }

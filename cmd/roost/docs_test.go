@@ -39,7 +39,7 @@ func docKeyRow(s *setting) string {
 // docType says what a setting takes: its type, unit and range.
 func docType(s *setting) string {
 	text := map[string]string{
-		"": "true or false", unitAddr: "host:port", unitCount: "a number", unitFile: "a path", unitSize: "bytes", unitSpan: "a duration",
+		"": "true or false", unitAddr: "host:port", unitListen: "host:port or tls://host:port", unitCount: "a number", unitFile: "a path", unitSize: "bytes", unitSpan: "a duration",
 		unitText: "text", unitChoice: "a word", unitPattern: "a pattern", unitURL: "a URL", "USER": "text", "JSON": "JSON",
 	}[s.unit]
 	switch {
@@ -133,14 +133,21 @@ func TestDoc_Configuration_ExamplesAreRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	examples := strings.Split(string(data), "```yaml\n")[1:]
-	if len(examples) != 3 {
+	if len(examples) != 4 {
 		t.Errorf("the page shows %d files", len(examples))
 	}
 	secret := writeFile(t, "secret", goodSecret+"\n")
+	cert, key := serverCert(t, 1, "example.com")
+	certFiles := map[string]string{"example.com": writeFile(t, "cert", cert), "example.org": writeFile(t, "cert", cert)}
+	keyFile := writeFile(t, "key", key)
 	for _, example := range examples {
 		example, _, _ = strings.Cut(example, "```")
 		for _, path := range []string{"/run/secrets/roost-jwt", "/run/secrets/roost-admin", "/run/secrets/roost-webhook"} {
 			example = strings.ReplaceAll(example, path, secret)
+		}
+		for name, certFile := range certFiles {
+			example = strings.ReplaceAll(example, "/etc/roost/"+name+".crt", certFile)
+			example = strings.ReplaceAll(example, "/etc/roost/"+name+".key", keyFile)
 		}
 		if !strings.Contains(example, "auth: ") && !strings.Contains(example, "jwt-secret") {
 			example = "auth: none\n" + example // a section alone

@@ -17,6 +17,7 @@ type setting struct {
 	// What it takes.
 	unit      string   // as help shows the value: SIZE; empty for a toggle
 	many      bool     // it is a list: repeatable, or with commas
+	repeats   bool     // an element of the list may be there twice
 	low, high int64    // of a number; both 0: any
 	whole     int64    // a number is a multiple of it; 0: any
 	choices   []string // the texts it may be; nil: any
@@ -98,7 +99,7 @@ func (s *setting) check(v value) error {
 			if s.choices != nil && !slices.Contains(s.choices, e) {
 				return fmt.Errorf("%q is unknown: %s would be right", e, s.bounds())
 			}
-			if slices.Contains((*v)[:i], e) {
+			if !s.repeats && slices.Contains((*v)[:i], e) {
 				return fmt.Errorf("%q is there twice: once would be right", e)
 			}
 		}

@@ -105,7 +105,7 @@ var serveSettings = []setting{
 		when:    "Set it with --listen tls://HOST:PORT.",
 	},
 	{
-		name: "tls-key", section: sectionTLS, places: anywhere, unit: unitFile, many: true,
+		name: "tls-key", section: sectionTLS, places: anywhere, unit: unitFile, many: true, repeats: true,
 		meaning: "A PEM file with the key of a certificate, in the order of --tls-cert. Read again with it.",
 		when:    "Give one for each --tls-cert.",
 	},

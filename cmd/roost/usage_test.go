@@ -33,7 +33,12 @@ func TestRun_Usage_Errors(t *testing.T) {
 		// Flags that are unknown, without a value, or out of place.
 		{"serve|--redis|redis://x", "", `unknown flag --redis`},
 		{"serve|--redis=redis://x", "", `unknown flag --redis`},
-		{"serve|--tls-cert=x", "", `unknown flag --tls-cert`},
+		{"serve|--tls-certs=x", "", `unknown flag --tls-certs: did you mean --tls-cert?`},
+		{"serve|--auth=none|--listen=tls://:8443|--tls-cert=/a/x.crt", "", `--tls-cert: /a/x.crt has no key: as many --tls-key as --tls-cert, in the same order, would be right`},
+		{"serve|--auth=none|--listen=tls://:8443|--tls-cert=/a/x.crt|--tls-key=/a/x.key|--tls-key=/a/y.key", "", `--tls-key: /a/y.key has no certificate: as many --tls-cert as --tls-key, in the same order, would be right`},
+		{"serve|--auth=none|--listen=tls://:8443|--tls-cert=/nowhere/x.crt|--tls-key=/nowhere/x.key", "", "--tls-cert: open /nowhere/x.crt: no such file or directory\n--tls-key: open /nowhere/x.key: no such file or directory"},
+		{"serve|--auth=none|--tls-min-version=1.1", "", `--tls-min-version: "1.1" is unknown: 1.2 or 1.3 would be right`},
+		{"serve|--auth=none", "ROOST_LISTEN=wss://:8443", `ROOST_LISTEN: "wss://:8443" begins with wss://: host:port such as 127.0.0.1:8080, or tls://:8443, would be right`},
 		{"serve|--webtransport", "", `unknown flag --webtransport`},
 		{"serve|--rooms=a", "", `unknown flag --rooms`},
 		{"serve|--webhook-url=http://127.0.0.1:3000/", "", `unknown flag --webhook-url`},
@@ -92,7 +97,7 @@ func TestRun_Usage_Errors(t *testing.T) {
 		{"serve|--auth=none|--listen=8080", "", `--listen: "8080" has no colon: :8080 for all addresses, or 127.0.0.1:8080, would be right`},
 		{"serve|--auth=none|--listen=:1|--listen=:1", "", `--listen: ":1" is there twice: once would be right`},
 		{"serve|--auth=none|--listen=:1,,:2", "", `--listen: an element is empty: texts with commas between them would be right`},
-		{"serve|--auth=none", "ROOST_LISTEN=tls://:8443", `ROOST_LISTEN: "tls://:8443" begins with tls://: host:port such as 127.0.0.1:8080 would be right`},
+		{"serve|--auth=none", "ROOST_LISTEN=tls://:8443", `ROOST_LISTEN: tls://:8443 needs --tls-cert and --tls-key`},
 		{"serve|--auth=none|--admin=127.0.0.1", "", `--admin: "127.0.0.1" has no port: 127.0.0.1:8080 would be right`},
 		{"serve|--auth=none|--admin=127.0.0.1:8080", "", `--admin: 127.0.0.1:8080 is a port of clients (--listen 127.0.0.1:8080): another one would be right`},
 		{"serve|--auth=none|--listen=:8081", "", `--admin: 127.0.0.1:8081 is a port of clients (--listen :8081): another one would be right`},
@@ -298,6 +303,7 @@ func TestRun_Check_Oddities(t *testing.T) {
 	schema := writeFile(t, "any.json", "{}")
 	idle := writeFile(t, "idle.yaml", "rooms:\n  - match: a\n    schema: "+schema+"\n    publish: services\nwebhooks:\n  url: http://a/\n  events: [connect]\n  on_failure: allow\n")
 	for _, c := range []struct{ args, env, want string }{
+		{"--auth=none|--tls-min-version=1.3", "", "roost: --tls-min-version has no effect without --listen tls://HOST:PORT\n"},
 		{"--auth=none|--jwt-leeway=5s", "", "roost: --jwt-leeway has no effect with --auth none\n"},
 		{"--auth=none", "ROOST_JWT_SECRET=" + goodSecret, "roost: ROOST_JWT_SECRET has no effect with --auth none\n"},
 		{"--dev|--listen=:8080", "", "roost: --dev is not for service, and :8080 can be reached from other machines\n"},
