@@ -37,10 +37,10 @@ rooms:
 `
 
 // pair is what the scripts of clients get: where, and as whom.
-func pair(t *testing.T, s *server) string {
+func pair(t *testing.T, scheme string, s *server) string {
 	t.Helper()
 	b, err := json.Marshal(map[string]string{
-		"url":   "ws://" + s.client + "/ws",
+		"url":   scheme + "://" + s.client + "/ws",
 		"alice": token(t, "--sub", "alice", "--rooms", "*", "--publish", "*"),
 		"bob":   token(t, "--sub", "bob", "--rooms", "*", "--publish", "*"),
 	})
@@ -53,18 +53,24 @@ func pair(t *testing.T, s *server) string {
 func TestNative_Node(t *testing.T) {
 	t.Parallel()
 	s := start(t, configure(t, teams))
-	node(t, "--experimental-websocket", "native.js", pair(t, s))
+	node(t, "--experimental-websocket", "native.js", pair(t, "ws", s))
 	s.until("the clients are gone", func() bool { return s.stats("connections") == 0 })
 }
 
-func TestNative_Chromium(t *testing.T) {
+// somePage is a page that is not roost's.
+func somePage(t *testing.T) *httptest.Server {
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = fmt.Fprint(w, "<!doctype html><title>a page of somebody's</title>")
 	}))
-	defer page.Close()
+	t.Cleanup(page.Close)
+	return page
+}
+
+func TestNative_Chromium(t *testing.T) {
+	page := somePage(t)
 	s := start(t, configure(t, teams), "--origin", page.URL)
-	node(t, "native-page.js", pair(t, s), page.URL)
+	node(t, "native-page.js", pair(t, "ws", s), page.URL)
 	s.until("the clients are gone", func() bool { return s.stats("connections") == 0 })
 }
 

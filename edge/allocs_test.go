@@ -10,6 +10,7 @@ import (
 // A publication costs two objects, the frame and the publication itself; its
 // deliveries cost none.
 func TestServer_Publish_Allocations(t *testing.T) {
+	inTheClear(t)
 	f := serve(t, Config{Loops: 1}, nil)
 	for range 50 {
 		c := f.upgrade("/rooms/r")

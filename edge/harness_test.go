@@ -3,6 +3,7 @@ package edge
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,8 +29,13 @@ type fixture struct {
 
 func serve(t testing.TB, cfg Config, h Handler) *fixture {
 	t.Helper()
+	gated := *byTLS && cfg.Listen == nil
 	if cfg.Listen == nil {
 		cfg.Listen = []string{"127.0.0.1:0"}
+	}
+	if gated {
+		cfg.Listen = []string{"tls://127.0.0.1:0"}
+		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
 	}
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = time.Second
@@ -40,6 +46,9 @@ func serve(t testing.TB, cfg Config, h Handler) *fixture {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &fixture{Server: s, t: t, addr: s.Addrs()[0].String(), stop: cancel, done: make(chan error, 1)}
+	if gated {
+		f.addr = openGate(t, f.addr)
+	}
 	go func() { f.done <- s.Run(ctx) }()
 	f.until("the server is ready", func() bool { return s.Ready() == nil })
 	t.Cleanup(f.end)

@@ -33,6 +33,7 @@ func (f *fixture) from(source, path string, header ...string) (*websocket.Conn, 
 }
 
 func TestServer_MaxPerAddress(t *testing.T) {
+	inTheClear(t)
 	f := serve(t, Config{MaxPerAddress: 2, Echo: true, Loops: 2, TrustedProxies: []string{"127.0.9.0/24"}, Auth: hmac(t)}, nil)
 	bearer := "Bearer " + token(t, anyone("a"))
 	ok := func(source string, header ...string) *websocket.Conn {
@@ -106,6 +107,7 @@ func TestServer_MaxPerAddress(t *testing.T) {
 
 // A connection that says nothing counts for its address as well.
 func TestServer_MaxPerAddress_BeforeTheRequest(t *testing.T) {
+	inTheClear(t)
 	f := serve(t, Config{MaxPerAddress: 1, Echo: true}, nil)
 	silent := f.raw()
 	f.until("it is there", func() bool { return f.addresses.Len() == 1 })
@@ -131,6 +133,7 @@ func TestServer_MaxPerAddress_BeforeTheRequest(t *testing.T) {
 }
 
 func TestServer_ProxyProtocol(t *testing.T) {
+	inTheClear(t)
 	f := serve(t, Config{ProxyProtocol: true, TrustedProxies: []string{"127.0.0.1"}, Echo: true, MaxPerAddress: 1}, nil)
 	v2 := "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xcb\x00\x71\x08\x7f\x00\x00\x01\x12\x34\x1f\x90"
 	for i, header := range []string{"PROXY TCP4 203.0.113.7 127.0.0.1 4000 8080\r\n", v2} {

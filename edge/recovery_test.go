@@ -215,7 +215,11 @@ func TestNative_Recovery_NeitherGapNorDuplicate(t *testing.T) {
 	stop.Store(true)
 	publishers.Wait()
 	t.Logf("%d published, %d times recovered, %d times told that it cannot be", f.Stats().Published, recovered.Load(), lost.Load())
-	if recovered.Load() < rejoins/2 {
+	least := int64(rejoins / 2)
+	if *byTLS {
+		least = rejoins / 10 // who shake hands for long, the history is over for more often
+	}
+	if recovered.Load() < least {
 		t.Errorf("only %d of %d recovered", recovered.Load(), rejoins)
 	}
 }

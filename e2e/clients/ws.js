@@ -1,13 +1,14 @@
 // Node's ws against a running roost.
-// usage: node ws.js CLIENT_HOST:PORT ADMIN_HOST:PORT TOKEN
+// usage: node ws.js [wss://]CLIENT_HOST:PORT ADMIN_HOST:PORT TOKEN
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import WebSocket from "ws";
 
-const [client, admin, token] = process.argv.slice(2);
+const [at, admin, token] = process.argv.slice(2);
+const client = at.includes("://") ? at : `ws://${at}`;
 
 function connect(path, options) {
-  const ws = new WebSocket(`ws://${client}${path}`, options);
+  const ws = new WebSocket(`${client}${path}`, options);
   const queue = [];
   let wake = () => {};
   ws.on("message", (data, binary) => { queue.push({ data, binary }); wake(); });
