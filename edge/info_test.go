@@ -22,7 +22,7 @@ func TestServer_Ticket(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	ok, refused := make(chan struct{}, 100), make(chan struct{}, 100)
-	for range 20 {
+	for range 100 {
 		wg.Go(func() {
 			c := f.raw()
 			c.send(ask("/ws?ticket=" + name))
@@ -35,7 +35,7 @@ func TestServer_Ticket(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if len(ok) != 1 || len(refused) != 19 {
+	if len(ok) != 1 || len(refused) != 99 {
 		t.Errorf("%d were let in and %d refused", len(ok), len(refused))
 	}
 	name, _, _ = f.Ticket(id, time.Second)
