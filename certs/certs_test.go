@@ -2,17 +2,11 @@ package certs
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -20,61 +14,26 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/roostws/roost/certs/certstest"
 )
 
-// made is a certificate with its key, in PEM.
-type made struct {
-	cert, key string
-	leaf      *x509.Certificate
-	signer    *ecdsa.PrivateKey
-}
-
-var serial int64
-
-// make makes a certificate for names, good until end, signed by an authority or by itself.
-func certificate(t testing.TB, by *made, end time.Time, names ...string) *made {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	serial++
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "subject"}, DNSNames: names,
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: end, IsCA: by == nil, BasicConstraintsValid: true,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	parent, signer := template, key
-	if by != nil {
-		parent, signer = by.leaf, by.signer
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := func(kind string, b []byte) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
-	}
-	return &made{cert: text("CERTIFICATE", der), key: text("PRIVATE KEY", pkcs8), leaf: leaf, signer: key}
+// certificate makes a certificate for names, good until end, signed by an authority or by
+// itself.
+func certificate(by *certstest.Certificate, end time.Time, names ...string) *certstest.Certificate {
+	return certstest.New(certstest.Options{By: by, Until: end, Names: names})
 }
 
 func nextYear() time.Time { return time.Now().Add(365 * 24 * time.Hour) }
 
 // write puts a certificate and its key into files of dir.
-func (m *made) write(t testing.TB, dir, name string) Pair {
+func write(t testing.TB, m *certstest.Certificate, dir, name string) Pair {
 	t.Helper()
-	p := Pair{filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")}
-	put(t, p.Cert, m.cert)
-	put(t, p.Key, m.key)
-	return p
+	cert, key, err := m.Write(dir, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Pair{cert, key}
 }
 
 // put replaces a file, all at once: nobody sees the half of it.
@@ -128,27 +87,27 @@ func shown(t testing.TB, c *Certificates, name string, client *tls.Config) (*x50
 
 func TestCertificates_TLS_ServerNameChooses(t *testing.T) {
 	dir := t.TempDir()
-	a, b, c := certificate(t, nil, nextYear(), "a.example.com"), certificate(t, nil, nextYear(), "b.example.com"), certificate(t, nil, nextYear(), "*.wild.example.com")
-	all, err := New(Config{Pairs: []Pair{a.write(t, dir, "a"), b.write(t, dir, "b"), c.write(t, dir, "c")}})
+	a, b, c := certificate(nil, nextYear(), "a.example.com"), certificate(nil, nextYear(), "b.example.com"), certificate(nil, nextYear(), "*.wild.example.com")
+	all, err := New(Config{Pairs: []Pair{write(t, a, dir, "a"), write(t, b, dir, "b"), write(t, c, dir, "c")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]*made{
+	for name, want := range map[string]*certstest.Certificate{
 		"a.example.com": a, "b.example.com": b, "B.Example.com": b, "x.wild.example.com": c, "unknown.example.com": a, "": a,
 	} {
-		if got, err := shown(t, all, name, nil); err != nil || !got.Equal(want.leaf) {
+		if got, err := shown(t, all, name, nil); err != nil || !got.Equal(want.TLS.Leaf) {
 			t.Errorf("%q sees another certificate: %v", name, err)
 		}
 	}
-	if ends := all.Stats().Ends; len(ends) != 3 || ends[1].Name != "b.example.com" || !ends[1].NotAfter.Equal(b.leaf.NotAfter) {
+	if ends := all.Stats().Ends; len(ends) != 3 || ends[1].Name != "b.example.com" || !ends[1].NotAfter.Equal(b.TLS.Leaf.NotAfter) {
 		t.Errorf("the ends are %v", ends)
 	}
 }
 
 func TestNew_Errors(t *testing.T) {
 	dir := t.TempDir()
-	a, b := certificate(t, nil, nextYear(), "a"), certificate(t, nil, nextYear(), "b")
-	pa, pb := a.write(t, dir, "a"), b.write(t, dir, "b")
+	a, b := certificate(nil, nextYear(), "a"), certificate(nil, nextYear(), "b")
+	pa, pb := write(t, a, dir, "a"), write(t, b, dir, "b")
 	put(t, filepath.Join(dir, "empty"), "")
 	put(t, filepath.Join(dir, "huge"), strings.Repeat("x", MaxFile+1))
 	for _, r := range []struct {
@@ -184,22 +143,18 @@ func TestNew_Errors(t *testing.T) {
 
 func TestCertificates_ClientCA(t *testing.T) {
 	dir := t.TempDir()
-	authority, another := certificate(t, nil, nextYear(), "authority"), certificate(t, nil, nextYear(), "another")
-	own := certificate(t, nil, nextYear(), "localhost").write(t, dir, "own")
-	put(t, filepath.Join(dir, "ca"), authority.cert)
+	authority, another := certificate(nil, nextYear(), "authority"), certificate(nil, nextYear(), "another")
+	own := write(t, certificate(nil, nextYear(), "localhost"), dir, "own")
+	put(t, filepath.Join(dir, "ca"), authority.Cert)
 	cfg := Config{Pairs: []Pair{own}, ClientCA: filepath.Join(dir, "ca")}
 	all, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := func(by *made, end time.Time) *tls.Config {
-		m := certificate(t, by, end, "client")
-		pair, err := tls.X509KeyPair([]byte(m.cert), []byte(m.key))
-		if err != nil {
-			t.Fatal(err)
-		}
+	client := func(by *certstest.Certificate, end time.Time) *tls.Config {
+		m := certificate(by, end, "client")
 		// Whatever authorities the server names, as a client that is not asked would.
-		return &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }}
+		return &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &m.TLS, nil }}
 	}
 	if _, err := shown(t, all, "localhost", client(authority, nextYear())); err != nil {
 		t.Errorf("a client of the authority: %v", err)
@@ -217,7 +172,7 @@ func TestCertificates_ClientCA(t *testing.T) {
 	if _, err := shown(t, all, "localhost", kept); err != nil {
 		t.Fatal(err)
 	}
-	put(t, cfg.ClientCA, another.cert)
+	put(t, cfg.ClientCA, another.Cert)
 	if changed, err := all.Reload(cfg); !changed || err != nil {
 		t.Fatal(changed, err)
 	}
@@ -246,13 +201,13 @@ func (j *journal) count(text string) int {
 
 func TestCertificates_Run_SeesChanges(t *testing.T) {
 	dir := t.TempDir()
-	first, second, third := certificate(t, nil, nextYear(), "a"), certificate(t, nil, nextYear(), "a"), certificate(t, nil, nextYear(), "a")
+	first, second, third := certificate(nil, nextYear(), "a"), certificate(nil, nextYear(), "a"), certificate(nil, nextYear(), "a")
 	// As Kubernetes mounts a secret: files are links through a directory that changes.
-	for name, m := range map[string]*made{"v1": first, "v2": second} {
+	for name, m := range map[string]*certstest.Certificate{"v1": first, "v2": second} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		m.write(t, filepath.Join(dir, name), "tls")
+		write(t, m, filepath.Join(dir, name), "tls")
 	}
 	link := func(to string) {
 		tmp := filepath.Join(dir, "tmp")
@@ -280,9 +235,9 @@ func TestCertificates_Run_SeesChanges(t *testing.T) {
 			}
 		}
 	}
-	sees := func(m *made) bool {
+	sees := func(m *certstest.Certificate) bool {
 		got, err := shown(t, all, "a", nil)
-		return err == nil && got.Equal(m.leaf)
+		return err == nil && got.Equal(m.TLS.Leaf)
 	}
 	if !sees(first) {
 		t.Fatal("the first is not shown")
@@ -291,7 +246,7 @@ func TestCertificates_Run_SeesChanges(t *testing.T) {
 	until("the second is shown", func() bool { return sees(second) })
 
 	// The half of a change: the new certificate meets the old key.
-	put(t, pair.Cert, third.cert)
+	put(t, pair.Cert, third.Cert)
 	until("it is refused", func() bool { return all.Stats().Failures == 1 })
 	for range 5 { // looked at again, and told once
 		time.Sleep(10 * time.Millisecond)
@@ -302,7 +257,7 @@ func TestCertificates_Run_SeesChanges(t *testing.T) {
 	if n := log.count("level=ERROR"); n != 1 || all.Stats().Failures != 1 {
 		t.Errorf("it was told %d times, and counted %d times", n, all.Stats().Failures)
 	}
-	put(t, pair.Key, third.key)
+	put(t, pair.Key, third.Key)
 	until("the third is shown", func() bool { return sees(third) })
 
 	// A file that is gone is a change that is refused, too; another one is told anew.
@@ -312,7 +267,7 @@ func TestCertificates_Run_SeesChanges(t *testing.T) {
 	until("it is refused", func() bool { return all.Stats().Failures == 2 })
 	put(t, pair.Key, "nothing")
 	until("it is refused", func() bool { return all.Stats().Failures == 3 })
-	put(t, pair.Key, third.key)
+	put(t, pair.Key, third.Key)
 	until("nothing is wrong any more", func() bool {
 		all.mu.Lock()
 		defer all.mu.Unlock()
@@ -325,8 +280,8 @@ func TestCertificates_Run_SeesChanges(t *testing.T) {
 
 func TestCertificates_Reload(t *testing.T) {
 	dir := t.TempDir()
-	a, b := certificate(t, nil, nextYear(), "a"), certificate(t, nil, nextYear(), "b")
-	pa, pb := a.write(t, dir, "a"), b.write(t, dir, "b")
+	a, b := certificate(nil, nextYear(), "a"), certificate(nil, nextYear(), "b")
+	pa, pb := write(t, a, dir, "a"), write(t, b, dir, "b")
 	all, err := New(Config{Pairs: []Pair{pa}})
 	if err != nil {
 		t.Fatal(err)
@@ -340,7 +295,7 @@ func TestCertificates_Reload(t *testing.T) {
 	if changed, err := all.Reload(Config{Pairs: []Pair{{pa.Cert, pb.Key}}}); changed || err == nil {
 		t.Errorf("a wrong one: %v, %v", changed, err)
 	}
-	if got, err := shown(t, all, "b", nil); err != nil || !got.Equal(b.leaf) {
+	if got, err := shown(t, all, "b", nil); err != nil || !got.Equal(b.TLS.Leaf) {
 		t.Errorf("after it: %v", err)
 	}
 	if changed, err := all.Reload(Config{Pairs: []Pair{pa, pb}, MinVersion: tls.VersionTLS13}); !changed || err != nil {
@@ -357,9 +312,9 @@ func TestCertificates_Reload(t *testing.T) {
 func TestCertificates_Warn(t *testing.T) {
 	dir, log := t.TempDir(), new(journal)
 	_, err := New(Config{Logger: slog.New(slog.NewTextHandler(log, nil)), Pairs: []Pair{
-		certificate(t, nil, time.Now().Add(-time.Hour), "past").write(t, dir, "past"),
-		certificate(t, nil, time.Now().Add(time.Hour), "soon").write(t, dir, "soon"),
-		certificate(t, nil, nextYear(), "later").write(t, dir, "later"),
+		write(t, certificate(nil, time.Now().Add(-time.Hour), "past"), dir, "past"),
+		write(t, certificate(nil, time.Now().Add(time.Hour), "soon"), dir, "soon"),
+		write(t, certificate(nil, nextYear(), "later"), dir, "later"),
 	}})
 	if err != nil {
 		t.Fatal(err)

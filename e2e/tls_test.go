@@ -1,65 +1,29 @@
 package e2e
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"math/big"
-	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
+	"github.com/roostws/roost/certs/certstest"
 )
-
-// certificate makes a certificate for this machine that signs itself, and gives its file,
-// its key's, and who trusts it.
-func certificate(t *testing.T) (cert, key string, trust *x509.CertPool) {
-	t.Helper()
-	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	write := func(name, kind string, b []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	cert, key, trust = write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", private), x509.NewCertPool()
-	trust.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	return cert, key, trust
-}
 
 // startTLS is start with a listener that speaks TLS alone.
 func startTLS(t *testing.T, args ...string) (s *server, cert string, trust *x509.CertPool) {
 	t.Helper()
-	cert, key, trust := certificate(t)
+	c := certstest.New(certstest.Options{})
+	cert, key, err := c.Write(t.TempDir(), "tls")
+	if err != nil {
+		t.Fatal(err)
+	}
 	s = start(t, append([]string{"--listen", "tls://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key}, args...)...)
 	_, s.client, _ = strings.Cut(s.client, ",tls://") // start has one in the clear, too
-	return s, cert, trust
+	return s, cert, c.Pool()
 }
 
 func TestTLS_Gorilla(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/roostws/roost/certs/certstest"
 	"github.com/roostws/roost/protocol"
 )
 
@@ -35,7 +36,7 @@ func serve(t testing.TB, cfg Config, h Handler) *fixture {
 	}
 	if gated {
 		cfg.Listen = []string{"tls://127.0.0.1:0"}
-		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
+		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{certstest.New(certstest.Options{}).TLS}}
 	}
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = time.Second

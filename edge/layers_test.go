@@ -28,6 +28,7 @@ var layers = map[string][]string{
 	"cmd/roost":  {"api", "auth", "bench", "broker", "certs", "edge", "native", "poller", "protocol", "proxyproto", "rate", "rooms", "tlsrecord", "webhook"},
 
 	"broker/brokertest": {"broker"},
+	"certs/certstest":   nil,
 }
 
 // owners says which packages alone may import a library directly.

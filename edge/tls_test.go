@@ -1,15 +1,10 @@
 package edge
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"strings"
@@ -17,28 +12,15 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/roostws/roost/certs/certstest"
 	"github.com/roostws/roost/poller"
 )
-
-func certificate(t testing.TB) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
 
 // overTLS is a server that speaks TLS, and its own address.
 func overTLS(t *testing.T, cfg Config) *fixture {
 	t.Helper()
 	cfg.Listen, cfg.Echo = []string{"tls://127.0.0.1:0"}, true
-	cfg.TLS = &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
+	cfg.TLS = &tls.Config{Certificates: []tls.Certificate{certstest.New(certstest.Options{}).TLS}}
 	return serve(t, cfg, nil)
 }
 

@@ -68,22 +68,29 @@ func (l *Loop) put(s Slot, r *record, b []byte, shared bool) bool {
 	if r.flags&viaTLS != 0 {
 		return l.putTLS(s, r, b, shared)
 	}
-	if r.box == 0 {
-		n, e := send(s, b)
-		if e != 0 {
-			if e != unix.EAGAIN && e != unix.EINTR {
-				l.Close(s, CauseReset)
-				return false
-			}
-			n = 0
-		}
-		l.Stats.BytesOut.Add(uint64(n))
-		if n == len(b) {
-			return true
-		}
-		return l.enqueue(s, r, b, n, shared)
+	if r.box != 0 {
+		return l.enqueue(s, r, b, 0, shared)
 	}
-	return l.enqueue(s, r, b, 0, shared)
+	n, ok := l.sendNow(s, b)
+	if !ok || n == len(b) {
+		return ok
+	}
+	return l.enqueue(s, r, b, n, shared)
+}
+
+// sendNow sends what the socket takes of b. Ok is false where s ends, since it is broken.
+func (l *Loop) sendNow(s Slot, b []byte) (n int, ok bool) {
+	n, e := send(s, b)
+	switch e {
+	case 0:
+	case unix.EAGAIN, unix.EINTR:
+		n = 0
+	default:
+		l.Close(s, CauseReset)
+		return 0, false
+	}
+	l.Stats.BytesOut.Add(uint64(n))
+	return n, true
 }
 
 // uncork sends what Data gathered.

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/roostws/roost/tlsrecord"
-	"golang.org/x/sys/unix"
 )
 
 // An outbox is what waits for one slow reader. A connection has one only while
@@ -145,18 +144,11 @@ func (l *Loop) flush(s Slot, r *record) {
 	}
 	box := l.boxes[r.box-1]
 	for sent := 0; sent < flushBytes; {
-		n, whole, e := l.sendNext(s, r, box)
-		if e != 0 {
-			if e != unix.EAGAIN && e != unix.EINTR {
-				l.Close(s, CauseReset)
-			}
-			return
-		}
-		sent += n
-		l.Stats.BytesOut.Add(uint64(n))
+		n, whole := l.sendNext(s, r, box)
 		if !whole {
 			return
 		}
+		sent += n
 		if box.first == len(box.parts) && len(box.sealed) == 0 {
 			told := r.flags&(noRead|notify) != 0
 			l.dropBox(s, r)
@@ -171,39 +163,34 @@ func (l *Loop) flush(s Slot, r *record) {
 	}
 }
 
-// sendNext sends the next of what waits, and says whether the socket took the whole.
-func (l *Loop) sendNext(s Slot, r *record, box *outbox) (n int, whole bool, e unix.Errno) {
+// sendNext sends the next of what waits, and says whether the socket took the whole: of
+// the sealed, of a part, or by TLS of a record of it.
+func (l *Loop) sendNext(s Slot, r *record, box *outbox) (n int, whole bool) {
 	if len(box.sealed) > 0 {
-		if n, e = send(s, box.sealed); e != 0 {
-			return 0, false, e
-		}
+		n, _ = l.sendNow(s, box.sealed)
 		box.sealed = box.sealed[n:]
 		box.bytes -= n
 		l.charge(-n)
-		return n, len(box.sealed) == 0, 0
+		return n, len(box.sealed) == 0
 	}
 	p := &box.parts[box.first]
-	if r.flags&secure != 0 {
-		b := p.b[p.off:min(p.off+tlsrecord.MaxPlain, len(p.b))]
-		record := l.seal(s, b)
-		if n, e = send(s, record); e == unix.EAGAIN || e == unix.EINTR {
-			n, e = 0, 0
-		}
-		if e != 0 {
-			return 0, false, e
-		}
-		box.sealed = append([]byte(nil), record[n:]...)
-		box.bytes += len(box.sealed)
-		l.charge(len(box.sealed))
-		l.wentOut(box, len(b))
-		return n, len(box.sealed) == 0, 0
+	if r.flags&secure == 0 {
+		left := len(p.b) - p.off
+		n, _ = l.sendNow(s, p.b[p.off:])
+		l.wentOut(box, n)
+		return n, n == left
 	}
-	if n, e = send(s, p.b[p.off:]); e != 0 {
-		return 0, false, e
+	b := p.b[p.off:min(p.off+tlsrecord.MaxPlain, len(p.b))]
+	record := l.seal(s, b)
+	n, ok := l.sendNow(s, record)
+	if !ok {
+		return 0, false
 	}
-	left := len(p.b) - p.off - n
-	l.wentOut(box, n)
-	return n, left == 0, 0
+	box.sealed = append([]byte(nil), record[n:]...)
+	box.bytes += len(box.sealed)
+	l.charge(len(box.sealed))
+	l.wentOut(box, len(b))
+	return n, len(box.sealed) == 0
 }
 
 // wentOut takes n bytes off the first part.

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/roostws/roost/tlsrecord"
-	"golang.org/x/sys/unix"
 )
 
 // A secured is what a connection that speaks TLS costs besides its record while it is
@@ -201,17 +200,9 @@ func (l *Loop) putTLS(s Slot, r *record, b []byte, shared bool) bool {
 func (l *Loop) putSealed(s Slot, r *record, b []byte) bool {
 	n := 0
 	if r.box == 0 {
-		var e unix.Errno
-		if n, e = send(s, b); e != 0 {
-			if e != unix.EAGAIN && e != unix.EINTR {
-				l.Close(s, CauseReset)
-				return false
-			}
-			n = 0
-		}
-		l.Stats.BytesOut.Add(uint64(n))
-		if n == len(b) {
-			return true
+		var ok bool
+		if n, ok = l.sendNow(s, b); !ok || n == len(b) {
+			return ok
 		}
 		l.newBox(s, r)
 	}

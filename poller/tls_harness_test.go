@@ -1,48 +1,23 @@
 package poller
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"math/big"
 	"net"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/roostws/roost/certs/certstest"
 )
 
-// identity is a certificate for localhost that signs itself, and who trusts it.
-var identity = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, pool
-})
+// identity is the servers' certificate.
+var identity = sync.OnceValue(func() *certstest.Certificate { return certstest.New(certstest.Options{}) })
 
 // startTLS is start with a listener that speaks TLS.
 func (s *server) startTLS(t testing.TB, cfg Config) *server {
 	t.Helper()
-	cert, _ := identity()
 	cfg.Listen = []string{"tls://127.0.0.1:0"}
 	if cfg.TLS == nil {
-		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{identity().TLS}}
 	}
 	cfg.NotTLS = []byte("speak TLS\n")
 	open := s.open
@@ -57,8 +32,7 @@ func (s *server) startTLS(t testing.TB, cfg Config) *server {
 
 // clientTLS trusts the server.
 func clientTLS() *tls.Config {
-	_, pool := identity()
-	return &tls.Config{RootCAs: pool, ServerName: "localhost"}
+	return &tls.Config{RootCAs: identity().Pool(), ServerName: "localhost"}
 }
 
 // dialTLS connects; the handshake is done, on both sides.

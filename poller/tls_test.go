@@ -344,7 +344,6 @@ func TestGroup_Stop_EndsHandshakes(t *testing.T) {
 // The program's own callback may fail, panic, or take its time: that is one client's
 // affair.
 func TestLoop_TLS_Callbacks(t *testing.T) {
-	cert, _ := identity()
 	release := make(chan struct{})
 	s := (&server{data: echo}).startTLS(t, Config{Loops: 1, Computing: 1, TLS: &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		switch hello.ServerName {
@@ -358,7 +357,7 @@ func TestLoop_TLS_Callbacks(t *testing.T) {
 		if hello.Conn.RemoteAddr().(*net.TCPAddr).Port == 0 {
 			t.Error("the client has no address")
 		}
-		return &cert, nil
+		return &identity().TLS, nil
 	}}})
 	waits := make(chan error)
 	waiting := clientTLS()

@@ -13,7 +13,7 @@ import (
 
 // What crypto/tls begins a Session goes on with, in both directions and each version.
 func TestAccept_SessionGoesOn(t *testing.T) {
-	ec, rs := certificate(t, ecdsaKey()), certificate(t, rsaKey())
+	ec, rs := ecdsaCert(), rsaCert()
 	type row struct {
 		name   string
 		cert   tls.Certificate
@@ -102,7 +102,7 @@ func converse(t *testing.T, conn net.Conn, s *Session, peer *tls.Conn) {
 
 // A client may send data with the last of its handshake: not a byte of it is lost.
 func TestAccept_TakesNothingBehindTheHandshake(t *testing.T) {
-	cert := certificate(t, ecdsaKey())
+	cert := ecdsaCert()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		here, there := pipe(t)
 		client := clientConfig(cert)
@@ -151,7 +151,7 @@ func (h *held) Read(b []byte) (int, error) {
 }
 
 func TestAccept_Resumes(t *testing.T) {
-	cert := certificate(t, ecdsaKey())
+	cert := ecdsaCert()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		// A configuration for each client, as where certificates are read again.
 		cfg := NewConfig(&tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
@@ -170,7 +170,7 @@ func TestAccept_Resumes(t *testing.T) {
 }
 
 func TestNewConfig_Restricts(t *testing.T) {
-	cert := certificate(t, ecdsaKey())
+	cert := ecdsaCert()
 	for _, r := range []struct {
 		name           string
 		server, client *tls.Config
@@ -202,7 +202,7 @@ func TestNewConfig_Restricts(t *testing.T) {
 
 // Whoever has set a log of keys gets it.
 func TestNewConfig_KeyLog(t *testing.T) {
-	cert := certificate(t, ecdsaKey())
+	cert := ecdsaCert()
 	var log bytes.Buffer
 	_, _, _ = shake(t, NewConfig(&tls.Config{Certificates: []tls.Certificate{cert}, KeyLogWriter: &log}), clientConfig(cert))
 	if !strings.Contains(log.String(), "SERVER_TRAFFIC_SECRET_0 ") {

@@ -7,7 +7,7 @@ import (
 
 // Both sides of a handshake, and beside it what crypto/tls itself takes for both.
 func BenchmarkAccept(b *testing.B) {
-	for name, cert := range map[string]tls.Certificate{"ECDSA": certificate(b, ecdsaKey()), "RSA": certificate(b, rsaKey())} {
+	for name, cert := range map[string]tls.Certificate{"ECDSA": ecdsaCert(), "RSA": rsaCert()} {
 		plain := &tls.Config{Certificates: []tls.Certificate{cert}}
 		own := NewConfig(plain)
 		b.Run(name, func(b *testing.B) {

@@ -1,53 +1,20 @@
 package tlsrecord
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"math/big"
 	"net"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/roostws/roost/certs/certstest"
 )
 
-// certificate makes one for localhost that signs itself.
-func certificate(t testing.TB, key crypto.Signer) tls.Certificate {
-	t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-}
-
 var (
-	ecdsaKey = sync.OnceValue(func() crypto.Signer {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			panic(err)
-		}
-		return key
-	})
-	rsaKey = sync.OnceValue(func() crypto.Signer {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			panic(err)
-		}
-		return key
-	})
+	ecdsaCert = sync.OnceValue(func() tls.Certificate { return certstest.New(certstest.Options{}).TLS })
+	rsaCert   = sync.OnceValue(func() tls.Certificate { return certstest.New(certstest.Options{RSA: true}).TLS })
 )
 
 // clientConfig trusts cert.

@@ -11,13 +11,15 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/roostws/roost/certs/certstest"
 )
 
 // programs are the paths of what is run.
 type programs struct {
 	roost, floor, load string
 	presence           string // a configuration of rooms that keep presence
-	certificates       string // where cert.pem and key.pem are
+	cert, key          string // of TLS
 }
 
 // presenceRules have all rooms keep presence.
@@ -34,10 +36,9 @@ func build(ctx context.Context, dir string, stderr io.Writer) (programs, error) 
 		floor: filepath.Join(dir, "floor"),
 		load:  filepath.Join(dir, "load"),
 
-		presence:     filepath.Join(dir, "presence.yaml"),
-		certificates: dir,
+		presence: filepath.Join(dir, "presence.yaml"),
 	}
-	if err := writeCertificate(dir); err != nil {
+	if p.cert, p.key, err = certstest.New(certstest.Options{}).Write(dir, "tls"); err != nil {
 		return programs{}, err
 	}
 	if err := os.WriteFile(p.presence, []byte(presenceRules), 0o600); err != nil {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -66,7 +65,7 @@ func (s server) start(ctx context.Context, p programs) (*instance, error) {
 		}
 		args = []string{p.roost, "serve", "--listen", listen, "--admin", in.address(in.admin), "--echo", "--debug"}
 		if s == roostTLS || s == roostTLSJWT {
-			args = append(args, "--tls-cert", filepath.Join(p.certificates, "cert.pem"), "--tls-key", filepath.Join(p.certificates, "key.pem"))
+			args = append(args, "--tls-cert", p.cert, "--tls-key", p.key)
 		}
 		switch s {
 		case roost, roostTLS:

@@ -2,43 +2,21 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
+	"github.com/roostws/roost/certs/certstest"
 )
 
-// serverCert makes a certificate for a name, which signs itself, in PEM.
-func serverCert(t *testing.T, number int64, name string) (cert, key string) {
-	t.Helper()
-	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(number), DNSNames: []string{name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(90 * 24 * time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := func(kind string, b []byte) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
-	}
-	return text("CERTIFICATE", der), text("PRIVATE KEY", private)
+// serverCert makes a certificate for a name, in PEM.
+func serverCert(number int64, name string) (cert, key string) {
+	c := certstest.New(certstest.Options{Number: number, Names: []string{name}})
+	return c.Cert, c.Key
 }
 
 // replace puts text into a file, all at once.
@@ -69,7 +47,7 @@ func TestBinary_Serve_ReadsCertificatesAgain(t *testing.T) {
 	folder := t.TempDir()
 	path := func(name string) string { return filepath.Join(folder, name) }
 	put := func(number int64, name string) {
-		cert, key := serverCert(t, number, name)
+		cert, key := serverCert(number, name)
 		// The key goes before: for a moment the two do not fit.
 		replace(t, path(name+".key"), key)
 		replace(t, path(name+".crt"), cert)
@@ -155,8 +133,8 @@ func fileText(t *testing.T, path string) string {
 }
 
 func TestRun_Check_Certificates(t *testing.T) {
-	cert, key := serverCert(t, 1, "a.test")
-	_, another := serverCert(t, 2, "b.test")
+	cert, key := serverCert(1, "a.test")
+	_, another := serverCert(2, "b.test")
 	certFile, keyFile, anotherFile := writeFile(t, "crt", cert), writeFile(t, "key", key), writeFile(t, "another", another)
 	args := []string{"serve", "--check", "--auth=none", "--listen=tls://:8443", "--tls-cert=" + certFile}
 	status, out, stderr := invoke(append(args, "--tls-key="+keyFile, "--tls-client-ca="+certFile, "--tls-min-version=1.3"), nil)

@@ -137,7 +137,7 @@ func TestDoc_Configuration_ExamplesAreRight(t *testing.T) {
 		t.Errorf("the page shows %d files", len(examples))
 	}
 	secret := writeFile(t, "secret", goodSecret+"\n")
-	cert, key := serverCert(t, 1, "example.com")
+	cert, key := serverCert(1, "example.com")
 	certFiles := map[string]string{"example.com": writeFile(t, "cert", cert), "example.org": writeFile(t, "cert", cert)}
 	keyFile := writeFile(t, "key", key)
 	for _, example := range examples {
