@@ -24,7 +24,7 @@ race: ## all tests of the packages, with the race detector
 hostile: ## all attacks on the server, those that take a minute too, and what each cost
 	go test -count=1 -v ./hostile -slow
 
-fuzz: ## each fuzz test for a minute, eight at once: FUZZTIME=1h takes longer, and finds more
+fuzz: ## each fuzz test for a minute, ten at once; an hour each with FUZZTIME=1h, in four hours
 	@.ci/fuzz
 
 corpus: ## keeps the smallest inputs that fuzzing found interesting, as seeds for all

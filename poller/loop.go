@@ -226,7 +226,8 @@ func (l *Loop) read(s Slot, r *record, events uint32) {
 		l.Close(s, CauseReset) // HUP or ERR, which cannot be asked away
 		return
 	}
-	n, e := recv(s, l.buf)
+	off := l.resume(s, r)
+	n, e := recv(s, l.buf[off:])
 	switch {
 	case e == 0 && n > 0:
 		r.heard = l.second
@@ -236,9 +237,9 @@ func (l *Loop) read(s Slot, r *record, events uint32) {
 		l.Stats.BytesIn.Add(uint64(n))
 		switch {
 		case r.flags&secure != 0:
-			l.readTLS(s, r, l.buf[:n])
+			l.readTLS(s, r, l.buf[:off+n])
 		case r.flags&shaking != 0:
-			l.hello(s, r, l.buf[:n])
+			l.hello(s, r, l.buf[:off+n])
 		default:
 			l.deliver(s, l.buf[:n])
 		}

@@ -85,7 +85,6 @@ func (l *Loop) hello(s Slot, r *record, b []byte) {
 		return
 	}
 	t := l.group.tls.sessions.At(s)
-	b = l.joined(t, b)
 	if !tlsrecord.Begins(b) {
 		l.turnAway(s, r, TLSPlain, l.group.cfg.NotTLS)
 		return
@@ -94,10 +93,10 @@ func (l *Loop) hello(s Slot, r *record, b []byte) {
 	case err != nil:
 		l.turnAway(s, r, TLSFailed, tlsrecord.Refusal)
 	case !whole:
-		l.keepFragment(s, r, t, b)
+		l.keepFragment(s, r, t, b, true)
 	case len(l.lobby.underWay) < l.places() && len(l.lobby.queue) == 0:
 		l.begin(s, t, b)
-	case l.keepFragment(s, r, t, b):
+	case l.keepFragment(s, r, t, b, true):
 		r.flags |= waits
 		l.arm(s, r)
 		l.lobby.queue = append(l.lobby.queue, l.ID(s))

@@ -1,7 +1,6 @@
 package poller
 
 import (
-	"bytes"
 	"crypto/tls"
 	"sync"
 
@@ -18,9 +17,8 @@ type secured struct {
 
 // A fragment is what came of a record, or of a client's hello, that is not whole.
 type fragment struct {
-	b       []byte
-	counted int    // of b, in Group.fragments
-	since   uint32 // the second in which it began
+	b     []byte // counts in Group.fragments
+	since uint32 // the second in which it began
 }
 
 // A secrecy is what the loops of a Group share where a listener speaks TLS.
@@ -59,9 +57,9 @@ func (l *Loop) StartTLS(s Slot, b []byte) {
 }
 
 // Unfinished gives the second since which s owes the rest of a TLS record, and how many
-// bytes of it came; ok is false where it owes none.
+// bytes of it came; ok is false where it owes none, or nothing is read of it.
 func (l *Loop) Unfinished(s Slot) (since uint32, bytes int, ok bool) {
-	if l.recs.At(s).flags&(secure|shaking) == 0 {
+	if flags := l.recs.At(s).flags; flags&(secure|shaking) == 0 || flags&unread != 0 {
 		return 0, 0, false
 	}
 	if i := l.group.tls.sessions.At(s).fragment; i != 0 {
@@ -71,12 +69,24 @@ func (l *Loop) Unfinished(s Slot) (since uint32, bytes int, ok bool) {
 	return 0, 0, false
 }
 
-// readTLS opens what was read of s, and hands on what it holds.
+// resume puts what came of a record of s to where what is read next goes behind it, and
+// says how long it is.
+func (l *Loop) resume(s Slot, r *record) int {
+	if r.flags&(secure|shaking) == 0 {
+		return 0
+	}
+	t := l.group.tls.sessions.At(s)
+	if t.fragment == 0 {
+		return 0
+	}
+	return copy(l.buf, l.fragments[t.fragment-1].b)
+}
+
+// readTLS opens the records that b holds, and hands on what is in them.
 func (l *Loop) readTLS(s Slot, r *record, b []byte) {
 	t := l.group.tls.sessions.At(s)
-	b = l.joined(t, b)
 	data, rest, closed, err := t.Read(l.keysOf(s), b)
-	if !l.keepFragment(s, r, t, rest) {
+	if !l.keepFragment(s, r, t, rest, len(rest) == len(b)) {
 		return
 	}
 	if len(data) > 0 {
@@ -109,25 +119,16 @@ func (l *Loop) failTLS(s Slot, r *record, err error) {
 	}
 }
 
-// joined gives what came of a record and what comes behind it in one piece.
-func (l *Loop) joined(t *secured, b []byte) []byte {
-	if t.fragment == 0 {
-		return b
-	}
-	f := l.fragments[t.fragment-1]
-	f.b = append(f.b, b...)
-	return f.b
-}
-
-// keepFragment keeps rest, what came of a record that is not whole, for s. It says false
-// where that cannot be: more is kept of all than may.
-func (l *Loop) keepFragment(s Slot, r *record, t *secured, rest []byte) bool {
+// keepFragment keeps a copy of rest, what came of a record that is not whole, for s. Same:
+// it is the record of which something was kept before. It says false where that cannot be:
+// more is kept of all than may.
+func (l *Loop) keepFragment(s Slot, r *record, t *secured, rest []byte, same bool) bool {
 	if len(rest) == 0 {
 		l.dropFragment(t)
 		return true
 	}
-	var f *fragment
 	if t.fragment == 0 {
+		same = false
 		if n := len(l.freeFragments); n > 0 {
 			t.fragment = l.freeFragments[n-1]
 			l.freeFragments = l.freeFragments[:n-1]
@@ -135,13 +136,13 @@ func (l *Loop) keepFragment(s Slot, r *record, t *secured, rest []byte) bool {
 			l.fragments = append(l.fragments, new(fragment))
 			t.fragment = uint32(len(l.fragments))
 		}
-		f = l.fragments[t.fragment-1]
-		f.b, f.since = bytes.Clone(rest), l.second
-	} else if f = l.fragments[t.fragment-1]; &f.b[0] != &rest[0] {
-		f.b, f.since = bytes.Clone(rest), l.second // of another record
 	}
-	l.chargeFragments(len(rest) - f.counted)
-	f.counted = len(rest)
+	f := l.fragments[t.fragment-1]
+	l.chargeFragments(len(rest) - len(f.b))
+	f.b = append(f.b[:0], rest...)
+	if !same {
+		f.since = l.second
+	}
 	if l.group.fragments.Load() > l.group.cfg.FragmentMemory && r.state == open {
 		r.state, r.cause = choked, CauseFragments
 		l.full = append(l.full, s)
@@ -155,7 +156,7 @@ func (l *Loop) dropFragment(t *secured) {
 		return
 	}
 	f := l.fragments[t.fragment-1]
-	l.chargeFragments(-f.counted)
+	l.chargeFragments(-len(f.b))
 	*f = fragment{}
 	l.freeFragments = append(l.freeFragments, t.fragment)
 	t.fragment = 0
