@@ -23,6 +23,10 @@ type Config struct {
 	Keys     Keys         // nil: none
 	Certs    Certificates // nil: none
 
+	// Drain begins to end the server: its clients are sent away evenly over a time, or
+	// within its own where that is 0. False: it drains already. Nil: it is not served.
+	Drain func(over time.Duration) bool
+
 	// Who is let in.
 	Secret string // what Authorization: Bearer must bring; empty: nobody is asked
 
@@ -42,6 +46,7 @@ const (
 	maxKeptBuffer  = 1 << 20  // a larger one is not kept for the next body
 	maxScrapes     = 4        // requests for metrics at once
 	maxTicketBody  = 64 << 10 // bytes of what a ticket is asked for with
+	maxDrainBody   = 4 << 10  // bytes of what a drain is asked for with
 	maxPage        = 1000     // items of a list in one answer
 	defaultPage    = 100
 	askTime        = 5 * time.Second // for the loops to tell of connections

@@ -292,6 +292,8 @@ var operationsUnderTest = []struct {
 	{"POST /v1/tickets", "/v1/tickets", `{"sub":"alice","rooms":["a*"],"publish":[],"info":{"a":1},"ttl":"30s"}`, 200, []string{"Content-Type: application/json"}},
 	{"POST /v1/tickets", "/v1/tickets", `{"sub":"alice","rooms":null,"ttl":null}`, 200, []string{"Content-Type: application/json"}},
 	{"POST /v1/tickets", "/v1/tickets", `{"sub":""}`, 400, []string{"Content-Type: application/json"}},
+	{"POST /v1/drain", "/v1/drain", `{"over":"30s"}`, 200, []string{"Content-Type: application/json"}},
+	{"POST /v1/drain", "/v1/drain", `{"over":"0s"}`, 400, []string{"Content-Type: application/json"}},
 	{"GET /v1/stats", "/v1/stats", "", 200, nil},
 	{"GET /v1/stats", "/v1/stats?x", "", 400, nil},
 	{"GET /v1/openapi.yaml", "/v1/openapi.yaml", "", 200, nil},
@@ -314,10 +316,11 @@ var operationsUnderTest = []struct {
 func TestOpenAPI_HoldsForEveryOperation(t *testing.T) {
 	const secret = "s3cret"
 	c := newContract(t)
-	up := serve(t, Config{Secret: secret, Debug: true, Dev: true, ClientURL: "ws://127.0.0.1:1"}, sampleWorld())
+	begins := func(time.Duration) bool { return true }
+	up := serve(t, Config{Secret: secret, Debug: true, Dev: true, ClientURL: "ws://127.0.0.1:1", Drain: begins}, sampleWorld())
 	down := sampleWorld()
 	down.err, down.unready = edge.ErrDraining, edge.ErrDraining
-	closing := serve(t, Config{Secret: secret, Debug: true}, down)
+	closing := serve(t, Config{Secret: secret, Debug: true, Drain: func(time.Duration) bool { return false }}, down)
 	for _, u := range operationsUnderTest {
 		c.check(t, u.operation, up.URL+u.at, u.body, u.status, append(u.headers, "Authorization: Bearer "+secret)...)
 	}
@@ -332,6 +335,8 @@ func TestOpenAPI_HoldsForEveryOperation(t *testing.T) {
 		switch path {
 		case "/healthz", "/page.json", "/metrics", "/v1/stats", "/v1/openapi.yaml", "/debug/freemem", "/debug/pprof/{profile}", "/debug/pprof/symbol":
 			status = 200
+		case "/v1/drain":
+			status = 409
 		}
 		c.check(t, u.operation, closing.URL+u.at, u.body, status, append(u.headers, "Authorization: Bearer "+secret)...)
 		if path != "/healthz" && path != "/readyz" {

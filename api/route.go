@@ -53,6 +53,7 @@ func (s *service) routes() []*route {
 		on("/v1/connections/{id}", remove(s.disconnect), get(s.connection)),
 		on("/v1/closings", get(s.closings)),
 		on("/v1/tickets", post(s.ticket)),
+		on("/v1/drain", post(s.drain)),
 		on("/v1/stats", get(s.stats)),
 		on("/v1/openapi.yaml", get(description)),
 		on("/metrics", get(s.metrics.ServeHTTP)),

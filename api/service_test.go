@@ -62,7 +62,7 @@ func TestService_UnknownPaths(t *testing.T) {
 func TestService_WrongMethod(t *testing.T) {
 	s := serve(t, Config{Debug: true, Dev: true, ClientURL: "ws://127.0.0.1:1"}, &recorder{})
 	for path, allow := range map[string]string{
-		"/v1/rooms/r/publish": "POST", "/v1/publish": "POST", "/debug/freemem": "POST", "/v1/tickets": "POST", "/v1/users/u/send": "POST", "/v1/users/u/disconnect": "POST",
+		"/v1/rooms/r/publish": "POST", "/v1/publish": "POST", "/debug/freemem": "POST", "/v1/tickets": "POST", "/v1/drain": "POST", "/v1/users/u/send": "POST", "/v1/users/u/disconnect": "POST",
 		"/v1/rooms": "GET, HEAD", "/v1/rooms/r": "GET, HEAD", "/v1/rooms/r/presence": "GET, HEAD", "/v1/rooms/r/history": "GET, HEAD", "/v1/rooms/r/document": "GET, HEAD, PATCH, PUT",
 		"/v1/users/u": "GET, HEAD", "/v1/connections": "GET, HEAD", "/v1/connections/conn7": "DELETE, GET, HEAD", "/v1/closings": "GET, HEAD", "/v1/openapi.yaml": "GET, HEAD",
 		"/v1/stats": "GET, HEAD", "/metrics": "GET, HEAD", "/healthz": "GET, HEAD", "/readyz": "GET, HEAD",

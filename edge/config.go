@@ -93,6 +93,7 @@ const (
 	postCost       = 128      // what a publication counts for besides its bytes
 	drainRate      = 1000     // goodbyes a second, where the time allows
 	drainTick      = 20 * time.Millisecond
+	drainNews      = 5 * time.Second // between lines of the log
 )
 
 func (c Config) withDefaults() Config {

@@ -36,7 +36,7 @@ type loop struct {
 	asking    request            // the handshake that is being answered
 	queue     []*feed            // rooms with something to deliver, the next first
 	feeds     []*feed            // unused
-	drainAt   poller.Slot        // the next to say goodbye to
+	leaving   shuffle            // who is said goodbye to
 	scratch   []byte             // for frames
 	reply     []byte             // for what is said to native clients
 	packed    []byte             // for claims
@@ -211,7 +211,7 @@ func (l *loop) Post(p poller.Post) {
 	case *publication:
 		l.publication(arg)
 		return
-	case int:
+	case goodbyes:
 		l.sayGoodbye(arg)
 		return
 	case func():

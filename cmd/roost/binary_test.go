@@ -80,6 +80,50 @@ func TestBinary_Serve_DrainsThenClosesTheAPI(t *testing.T) {
 	}
 }
 
+// The command has the server end as a signal does, over the time that it says; a signal
+// meanwhile changes nothing, and the next one ends it at once.
+func TestBinary_Drain(t *testing.T) {
+	p := begin(t, []string{"ROOST_ADMIN_SECRET=s3cret"}, "--auth=none")
+	c, err := dial(t, "ws://"+p.client()+"/rooms/a", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, _, stderr := invoke([]string{"drain", "--admin=" + p.admin()}, nil)
+	if status != statusFailed || !strings.Contains(stderr, "roost: drain: "+p.admin()+" says ") {
+		t.Errorf("without the secret: status %d, %s", status, stderr)
+	}
+	type end struct {
+		status      int
+		out, stderr string
+	}
+	ended := make(chan end, 1)
+	go func() {
+		status, out, stderr := invoke([]string{"drain", "--admin=" + p.admin(), "--over=2s"}, []string{"ROOST_ADMIN_SECRET=s3cret"})
+		ended <- end{status, out, stderr}
+	}()
+	p.waitFor("not ready", func() bool { status, _ := get("http://" + p.admin() + "/readyz"); return status == 503 })
+	if status, _, stderr := invoke([]string{"drain", "--admin=" + p.admin()}, []string{"ROOST_ADMIN_SECRET=s3cret"}); status != statusFailed || !strings.Contains(stderr, "draining already") {
+		t.Errorf("a second one: status %d, %s", status, stderr)
+	}
+	p.signal(syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, _, err = c.Read(ctx)
+	var closed websocket.CloseError
+	if !errors.As(err, &closed) || closed.Code != 1001 || !strings.HasPrefix(closed.Reason, "retry=") {
+		t.Errorf("the client hears %v", err)
+	}
+	if status := p.ends(); status != statusOK {
+		t.Errorf("status %d\n%s", status, p.logged())
+	}
+	if e := <-ended; e.status != statusOK || e.stderr != "" || !strings.HasPrefix(e.out, "draining 1 connections\n") || !strings.HasSuffix(e.out, "the server has ended\n") {
+		t.Errorf("the command: %+v", e)
+	}
+	if status, _, stderr := invoke([]string{"drain", "--admin=" + p.admin()}, nil); status != statusFailed || !strings.Contains(stderr, "no server answers") {
+		t.Errorf("afterwards: status %d, %s", status, stderr)
+	}
+}
+
 func TestBinary_Serve_SecondSignalEndsAtOnce(t *testing.T) {
 	p := begin(t, nil, "--auth=none", "--drain-timeout=1h")
 	silent(t, p)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -63,7 +64,7 @@ func docType(s *setting) string {
 // docTables gives the tables of the page, by section.
 func docTables() map[string]string {
 	tables := make(map[string]string)
-	for _, s := range append(settingsOf("serve"), tokenSettings...) {
+	for _, s := range slices.Concat(settingsOf("serve"), tokenSettings, drainSettings) {
 		if tables[s.section] == "" {
 			tables[s.section] = "| flag, environment, key | takes | default | what it is, and when to turn it |\n| --- | --- | --- | --- |\n"
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,8 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	switch p.command {
 	case "token":
 		err = p.grammar.Token.mint(stdout, time.Now())
+	case "drain":
+		err = p.grammar.Drain.drain(context.Background(), stdout)
 	case "version":
 		err = thisBuild().print(stdout)
 	}
@@ -70,6 +73,8 @@ func (p *parsed) settle() error {
 		c := &p.grammar.Token
 		err = c.settle(p.origins)
 		p.hints = append(p.hints, c.hints()...)
+	case "drain":
+		err = p.grammar.Drain.settle(p.origins)
 	}
 	if err != nil {
 		return &usageError{err, "roost " + p.command + " --help"}

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,7 +31,11 @@ type node struct {
 	keys   *liveKeys               // nil: no tokens are verified
 	certs  *certs.Certificates     // nil: no listener speaks TLS
 	again  func() (*parsed, error) // reads the configuration as it was read at the start
+	asked  chan time.Duration      // a drain that the API was asked for, and over what time
 	log    *slog.Logger
+
+	// Atomic.
+	draining atomic.Bool
 
 	// Written once: err before ended is closed.
 	ended chan struct{} // closed when the server does not run any more
@@ -43,7 +48,7 @@ func newNode(c *Config, cfg edge.Config, hooks *webhookSettings, shown *certs.Ce
 	if err != nil {
 		return nil, err
 	}
-	n := &node{cfg: c, certs: shown, log: log, ended: make(chan struct{})}
+	n := &node{cfg: c, certs: shown, log: log, ended: make(chan struct{}), asked: make(chan time.Duration, 1)}
 	if shown != nil {
 		cfg.TLS = shown.TLS()
 	}
@@ -73,6 +78,7 @@ func newNode(c *Config, cfg edge.Config, hooks *webhookSettings, shown *certs.Ce
 		Logger:     log,
 		ClientURL:  clientURL(c.Listen[0], n.server.Addrs()[0]),
 		Version:    thisBuild().version,
+		Drain:      n.askDrain,
 	}
 	if c.Dev {
 		if n.dev, err = newDevAccess(c, apiConfig.ClientURL, "http://"+dialable(string(c.Admin), listener.Addr()), time.Now()); err != nil {
@@ -176,18 +182,29 @@ func (n *node) run(signals <-chan os.Signal) int {
 	}
 
 	ended := n.ended
-	var drained chan error // nil until the first signal
+	var drained chan error // nil until a drain begins
+	begin := func(over time.Duration) {
+		stopFeed()
+		ended, drained = nil, make(chan error, 1)
+		go func() { drained <- n.drain(stopHooks, over) }()
+	}
+	signaled := false
 	for {
 		select {
+		case over := <-n.asked:
+			n.log.Info("stopping: the API was asked to", "over", over.String())
+			begin(over)
 		case sig := <-signals:
 			switch {
 			case sig == syscall.SIGHUP:
 				n.reload()
-			case drained == nil:
+			case !signaled && n.draining.Swap(true):
+				signaled = true
+				n.log.Info("draining already, since the API was asked to; a second signal ends at once", "signal", sig.String())
+			case !signaled:
+				signaled = true
 				n.log.Info("stopping", "signal", sig.String(), "drain_timeout", n.cfg.DrainTimeout.String())
-				stopFeed()
-				ended, drained = nil, make(chan error, 1)
-				go func() { drained <- n.drain(stopHooks) }()
+				begin(0)
 			default:
 				n.log.Error("a second signal: ending at once", "signal", sig.String())
 				return statusFailed
@@ -215,16 +232,33 @@ func (n *node) run(signals <-chan os.Signal) int {
 // drain sends the clients away and ends the server, then the hooks, which the
 // backend hears the goodbyes by, then the API: who watches /readyz and /metrics sees
 // the drain to its end.
-func (n *node) drain(stopHooks func()) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(n.cfg.DrainTimeout))
+func (n *node) drain(stopHooks func(), over time.Duration) error {
+	most := time.Duration(n.cfg.DrainTimeout)
+	if over > 0 {
+		most = over + drainTail
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
-	if err := n.server.Shutdown(ctx); err != nil {
+	if err := n.server.Drain(ctx, over); err != nil {
 		n.log.Warn("the drain ran out of time", "error", err)
 	}
 	<-n.ended
 	stopHooks()
 	n.admin.close()
 	return n.err
+}
+
+// drainTail is how long those who are said goodbye to last, with the API's drain, may take
+// to go.
+const drainTail = 10 * time.Second
+
+// askDrain has run begin a drain, unless one has begun.
+func (n *node) askDrain(over time.Duration) bool {
+	if n.draining.Swap(true) {
+		return false
+	}
+	n.asked <- over
+	return true
 }
 
 // startFeed publishes to the demo's room until the function it returns is called.

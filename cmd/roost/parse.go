@@ -14,6 +14,7 @@ import (
 type grammar struct {
 	Serve   Config      `cmd:"" help:"Run the server."`
 	Token   TokenConfig `cmd:"" help:"Make a token (JWT) for trying."`
+	Drain   DrainConfig `cmd:"" help:"Have a running server send its clients away, and end."`
 	Version struct{}    `cmd:"" help:"Print the version, the commit and the version of Go."`
 }
 

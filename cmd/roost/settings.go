@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/roostws/roost/auth"
@@ -33,6 +34,7 @@ const (
 	sectionTime    = "Time"
 	sectionLogs    = "Logs"
 	sectionToken   = "The token"
+	sectionDrain   = "The drain"
 )
 
 var authWords = []string{"none", "jwt", "webhook"}
@@ -339,6 +341,24 @@ var tokenSettings = []setting{
 	},
 }
 
+// drainSettings are the flags of drain that serve does not have.
+var drainSettings = []setting{
+	{
+		name: "over", section: sectionDrain, unit: unitSpan, low: second, high: 3600 * second,
+		automatic: "as fast as the server's --drain-timeout lets it",
+		meaning:   "The time over which the goodbyes are spread evenly, in random order.",
+		when:      "Raise it where all clients will come to few other servers.",
+	},
+	{
+		name: "wait", section: sectionDrain, standard: "true",
+		meaning: "Return when the server has ended, and tell how many clients are left meanwhile.",
+		when:    "Say --wait=false where something else waits for the server.",
+	},
+}
+
+// sharedWithDrain are the flags of serve that drain has too.
+var sharedWithDrain = []string{"config", "admin", "admin-secret", "admin-secret-file"}
+
 // sharedWithToken are the flags of serve that token has too: what serve would
 // verify with, token signs with.
 var sharedWithToken = []string{"config", "admin", "admin-secret", "admin-secret-file", "jwt-secret", "jwt-secret-file", "jwt-issuer", "jwt-audience", "jwt-algorithms"}
@@ -349,13 +369,20 @@ func settingsOf(command string) []setting {
 	case "serve":
 		return serveSettings
 	case "token":
-		all := tokenSettings[:len(tokenSettings):len(tokenSettings)]
-		for _, name := range sharedWithToken {
-			all = append(all, *find(serveSettings, name))
-		}
-		return all
+		return withShared(tokenSettings, sharedWithToken)
+	case "drain":
+		return withShared(drainSettings, sharedWithDrain)
 	}
 	return nil
+}
+
+// withShared gives a command's own settings, and those that it shares with serve.
+func withShared(own []setting, shared []string) []setting {
+	all := slices.Clone(own)
+	for _, name := range shared {
+		all = append(all, *find(serveSettings, name))
+	}
+	return all
 }
 
 // find gives the setting of a name, or nil.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ func fieldsOf(config any) map[string]value {
 
 // Each flag has a setting of its kind, and no setting is without a flag.
 func TestSetting_Table_MatchesConfig(t *testing.T) {
-	for command, config := range map[string]any{"serve": new(Config), "token": new(TokenConfig)} {
+	for command, config := range map[string]any{"serve": new(Config), "token": new(TokenConfig), "drain": new(DrainConfig)} {
 		fields := fieldsOf(config)
 		for _, s := range settingsOf(command) {
 			v, ok := fields[s.name]
@@ -68,7 +69,7 @@ func TestSetting_Table_MatchesConfig(t *testing.T) {
 // A knob needs a sentence on when to turn it, and at most twelve are a section.
 func TestSetting_Table_IsDescribed(t *testing.T) {
 	sections := make(map[string]int)
-	for _, s := range append(settingsOf("serve"), tokenSettings...) {
+	for _, s := range slices.Concat(settingsOf("serve"), tokenSettings, drainSettings) {
 		if !strings.HasSuffix(s.meaning, ".") || !strings.HasSuffix(s.when, ".") {
 			t.Errorf("--%s is not described in sentences: %q, %q", s.name, s.meaning, s.when)
 		}

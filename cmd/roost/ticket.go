@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/roostws/roost/auth"
@@ -18,8 +14,6 @@ const (
 	ticketTTL = time.Minute
 	// maxTicketTTL is the longest that the API makes one good for.
 	maxTicketTTL = 24 * time.Hour
-	// ticketTimeout is how long the API may take.
-	ticketTimeout = 10 * time.Second
 )
 
 // settleTicket checks what only a ticket needs.
@@ -48,30 +42,11 @@ func (c *TokenConfig) ticket(ctx context.Context, id auth.Identity) (string, err
 	if err != nil {
 		return "", fmt.Errorf("write what the ticket is to say: %w", err)
 	}
-	at := dialable(string(c.Admin), &net.UnixAddr{})
-	ctx, cancel := context.WithTimeout(ctx, ticketTimeout)
-	defer cancel()
-	ask, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+at+"/v1/tickets", bytes.NewReader(body))
-	if err != nil {
-		return "", fmt.Errorf("ask %s for a ticket: %w", at, err)
-	}
-	ask.Header.Set("Content-Type", "application/json")
-	if c.AdminSecret != "" {
-		ask.Header.Set("Authorization", "Bearer "+string(c.AdminSecret))
-	}
-	client := &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	defer client.CloseIdleConnections()
-	answer, err := client.Do(ask)
-	if err != nil {
-		return "", fmt.Errorf("ask the server's API for a ticket: %w: a server that runs, with its --admin, would be right", err)
-	}
-	defer answer.Body.Close()
-	var said struct{ Ticket, Message string }
-	if err := json.NewDecoder(io.LimitReader(answer.Body, 64<<10)).Decode(&said); err != nil {
-		return "", fmt.Errorf("%s at %s is no answer of roost's API", answer.Status, at)
-	}
-	if answer.StatusCode != http.StatusOK || said.Ticket == "" {
-		return "", fmt.Errorf("%s makes no ticket: %s", at, said.Message)
+	api := newAPIClient(c.Admin, c.AdminSecret)
+	defer api.close()
+	var said struct{ Ticket string }
+	if err := api.call(ctx, "POST", "/v1/tickets", string(body), &said); err != nil {
+		return "", fmt.Errorf("ask for a ticket: %w", err)
 	}
 	return said.Ticket, nil
 }

@@ -26,8 +26,8 @@ func TestRun_Usage_Errors(t *testing.T) {
 		want string // without the last line
 	}{
 		// The command.
-		{"", "", `a command is missing: serve, token or version would be right`},
-		{"bench", "", `unknown command "bench": serve, token or version would be right`},
+		{"", "", `a command is missing: serve, token, drain or version would be right`},
+		{"bench", "", `unknown command "bench": serve, token, drain or version would be right`},
 		{"--listen=:1", "", `unknown flag --listen`},
 
 		// Flags that are unknown, without a value, or out of place.
@@ -137,6 +137,8 @@ func TestRun_Usage_Errors(t *testing.T) {
 		{"token|--secret=" + goodSecret + "|--sub=a|--rooms=a,,b", "", `--rooms: an element is empty: texts with commas between them would be right`},
 		{"token|--secret=" + goodSecret + "|--sub=a|--rooms=" + strings.Repeat("r", 201), "", `--rooms: "` + strings.Repeat("r", 201) + `" cannot match a room: 1 to 200 bytes, such as chat.*, would be right`},
 		{"token|--secret=" + goodSecret + "|--sub=a|--publish=" + numbered(65), "", `--publish: 65 are too many: at most 64 would be right`},
+		{"drain|--over=1h1s", "", `--over: 1h0m1s is out of range: 1s to 1h would be right`},
+		{"drain|--admin=8081", "", `--admin: "8081" has no colon: :8081 for all addresses, or 127.0.0.1:8081, would be right`},
 		{"token|--user=a", "", `unknown flag --user`},
 		{"token|--room=a", "", `unknown flag --room: did you mean --rooms?`},
 		{"token|--sub=a|--jwt-algorithms=none", "", `--jwt-algorithms: "none" is unknown: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA would be right`},
@@ -150,7 +152,7 @@ func TestRun_Usage_Errors(t *testing.T) {
 		}
 		status, stdout, stderr := invoke(args, env)
 		see := "see roost --help\n"
-		if len(args) > 0 && (args[0] == "serve" || args[0] == "token" || args[0] == "version") {
+		if len(args) > 0 && (args[0] == "serve" || args[0] == "token" || args[0] == "drain" || args[0] == "version") {
 			see = "see roost " + args[0] + " --help\n"
 		}
 		want := "roost: " + strings.ReplaceAll(c.want, "\n", "\nroost: ") + "\n" + see
@@ -173,7 +175,7 @@ func numbered(n int) string {
 }
 
 func TestRun_Help_SaysAll(t *testing.T) {
-	for _, command := range []string{"serve", "token"} {
+	for _, command := range []string{"serve", "token", "drain"} {
 		status, stdout, stderr := invoke([]string{command, "--help"}, nil)
 		if status != statusOK || stderr != "" {
 			t.Errorf("%s --help: status %d, stderr %q", command, status, stderr)
