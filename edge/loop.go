@@ -41,6 +41,7 @@ type loop struct {
 	reply     []byte             // for what is said to native clients
 	packed    []byte             // for claims
 	spoken    int                // bytes of replies in this turn
+	inflated  int                // what compressed messages of this turn have taken
 	delayed   []ConnID           // whose rest waits for the next turn
 	parser    native.Parser
 	inflater  protocol.Inflater

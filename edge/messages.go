@@ -59,7 +59,7 @@ func (l *loop) handle(s poller.Slot, ses *session, b []byte) {
 			r.Reset() // it must be clean for the next
 		}
 	case len(b) > 0:
-		l.postpone(s, ses, b)
+		l.postpone(s, ses, r, b)
 	case ses.side != 0 || !r.Idle():
 		l.keep(s, ses, r, whole)
 	}
@@ -69,7 +69,8 @@ func (l *loop) handle(s poller.Slot, ses *session, b []byte) {
 // what was said to the client is on its way, or for the next turn, where much was said
 // in this one.
 func (l *loop) mustWait(s poller.Slot, ses *session) bool {
-	return ses.flags&busy != 0 || ses.kind == kindNative && (l.Waiting(s) > 0 || l.spoken > turnReplies)
+	return ses.flags&busy != 0 || ses.kind == kindNative && (l.Waiting(s) > 0 || l.spoken > turnReplies) ||
+		ses.flags&deflates != 0 && l.inflated > turnInflates
 }
 
 // turnReplies is how many bytes of replies a turn makes, and one reply more, before it
@@ -77,17 +78,27 @@ func (l *loop) mustWait(s poller.Slot, ses *session) bool {
 // nobody but itself.
 const turnReplies = 256 << 10
 
+// turnInflates is the same for compressed messages: how many bytes become of them, and
+// inflateCost for each that they came as. Some hundred bytes may become a megabyte, and the
+// tables of an empty one take as long to read as sixteen times as much of another.
+const (
+	turnInflates = 1 << 20
+	inflateCost  = 16
+)
+
 // later has a connection with a rest go on in the next turn, if nothing else will have
 // it go on.
 func (l *loop) later(s poller.Slot, ses *session) {
-	if ses.flags&busy == 0 && l.spoken > turnReplies && l.Waiting(s) == 0 {
+	switch {
+	case ses.flags&busy != 0 || ses.kind == kindNative && l.Waiting(s) > 0:
+	case l.spoken > turnReplies || l.inflated > turnInflates:
 		l.delayed = append(l.delayed, l.ID(s))
 	}
 }
 
 // resume lets those go on whose turn it is.
 func (l *loop) resume() {
-	l.spoken = 0
+	l.spoken, l.inflated = 0, 0
 	list := l.delayed
 	l.delayed = nil
 	for _, id := range list {
@@ -97,10 +108,15 @@ func (l *loop) resume() {
 	}
 }
 
-// postpone keeps what is left of b. No message has begun.
-func (l *loop) postpone(s poller.Slot, ses *session, b []byte) {
+// postpone keeps what is left of b, and of a message that has begun before it.
+func (l *loop) postpone(s poller.Slot, ses *session, r *protocol.Reader, b []byte) {
 	sd := l.hold(ses)
-	l.putReader(sd)
+	switch {
+	case r.Idle():
+		l.putReader(sd)
+	case sd.reader == nil:
+		sd.reader, l.reader = r, l.newReader()
+	}
 	if sd.rest == nil {
 		sd.rest = append(make([]byte, 0, len(b)), b...)
 	} else {
@@ -112,7 +128,11 @@ func (l *loop) postpone(s poller.Slot, ses *session, b []byte) {
 
 // wait reads no more of a connection with a rest.
 func (l *loop) wait(s poller.Slot, sd *side) {
-	if !l.account(sd, len(sd.rest)-sd.off) {
+	n := len(sd.rest) - sd.off
+	if sd.reader != nil {
+		n += sd.reader.Buffered()
+	}
+	if !l.account(sd, n) {
 		l.end(s, ReasonOverload)
 		return
 	}
@@ -204,7 +224,8 @@ func (l *loop) message(s poller.Slot, ses *session, m *protocol.Message) {
 // ends for it.
 func (l *loop) inflate(s poller.Slot, m *protocol.Message) bool {
 	came := len(m.Payload)
-	if err := l.inflater.Inflate(m); err != nil {
+	err := l.inflater.Inflate(m)
+	if l.inflated += len(m.Payload) + inflateCost*came; err != nil {
 		l.broken(s, err)
 		return false
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/roostws/roost/poller"
 	"github.com/roostws/roost/protocol"
 )
 
@@ -188,4 +189,48 @@ func TestServer_Goodbye_TearsNoFrame(t *testing.T) {
 		t.Errorf("closed with %d", code)
 	}
 	f.until("it is counted", func() bool { return f.closed(ReasonClient) == 1 })
+}
+
+// A message that has begun outlives that its connection must wait for the next turn.
+func TestServer_Messages_WaitForTheNextTurn(t *testing.T) {
+	t.Parallel()
+	f := serve(t, Config{Deflate: true, Loops: 1}, nil)
+	for name, busy := range map[string]func(l *loop){
+		"much was said":     func(l *loop) { l.spoken = turnReplies + 1 },
+		"much was inflated": func(l *loop) { l.inflated = turnInflates + 1 },
+	} {
+		c := f.upgrade("/ws", "Sec-WebSocket-Extensions: permessage-deflate\r\n")
+		if _, _, err := c.frame(); err != nil { // the welcome
+			t.Fatal(err)
+		}
+		command := `{"type":"ping"}`
+		first := []byte(masked(protocol.OpText, command[:7]))
+		first[0] &^= 0x80 // more follows
+		second := []byte(masked(0, command[7:]))
+		c.send(string(first) + string(second[:3]))
+		f.until("it has begun", func() bool { return f.Stats().ReadBytes > 0 })
+		l := f.loops[0]
+		list, _, err := f.Connections(t.Context(), "", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := list[len(list)-1].ID
+		done := make(chan bool, 1)
+		if err := l.Loop.Post(poller.Post{Arg: func() {
+			s, ok := l.Lookup(id)
+			busy(l)
+			l.Corked(s, func() { l.frames(s, l.session(s), second[3:]) })
+			done <- ok && len(l.delayed) == 1
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		if !<-done {
+			t.Errorf("%s: it does not wait", name)
+		}
+		if _, b, err := c.frame(); string(b) != `{"type":"pong"}` || err != nil {
+			t.Errorf("%s: the answer is %q, %v", name, b, err)
+		}
+		_ = c.Close()
+		f.until("it is gone", func() bool { return f.Stats().Connections == 0 })
+	}
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"time"
 
@@ -11,7 +14,7 @@ import (
 )
 
 // Bystanders are two clients that behave: one of /echo and a native one. They use
-// a library that the server does not.
+// a library that the server does not, and come by TLS where the server speaks it.
 type bystanders struct {
 	echo, native *coder.Conn
 }
@@ -22,12 +25,17 @@ const giveUp = 15 * time.Second
 func (s *server) bystand() (*bystanders, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), giveUp)
 	defer cancel()
-	header := coder.DialOptions{HTTPHeader: map[string][]string{"Authorization": {"Bearer " + token("bystander", nil)}}}
-	echo, _, err := coder.Dial(ctx, "ws://"+s.client+"/echo", &header)
+	options := coder.DialOptions{HTTPHeader: map[string][]string{"Authorization": {"Bearer " + token("bystander", nil)}}}
+	url := "ws://" + s.client
+	if s.trust != nil {
+		url = "wss://" + s.client
+		options.HTTPClient = &http.Client{Transport: &http.Transport{TLSClientConfig: s.trust, DialContext: s.behindProxy}}
+	}
+	echo, _, err := coder.Dial(ctx, url+"/echo", &options)
 	if err != nil {
 		return nil, err
 	}
-	native, _, err := coder.Dial(ctx, "ws://"+s.client+"/ws", &header)
+	native, _, err := coder.Dial(ctx, url+"/ws", &options)
 	if err != nil {
 		return nil, err
 	}
@@ -35,6 +43,15 @@ func (s *server) bystand() (*bystanders, error) {
 		return nil, fmt.Errorf("no welcome but %s, %w", b, err)
 	}
 	return &bystanders{echo, native}, nil
+}
+
+// behindProxy makes a connection that begins as a proxy would have it.
+func (s *server) behindProxy(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err == nil {
+		_, err = io.WriteString(c, s.proxy)
+	}
+	return c, err
 }
 
 func (b *bystanders) leave() {

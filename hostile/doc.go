@@ -9,5 +9,6 @@
 // to a case of the Autobahn test suite begin with its number.
 //
 // make hostile runs all, and says what each attack cost; make test leaves out
-// those that take a minute. Extensions and TLS have no rows yet: there is neither.
+// those that take a minute. Compression has rows of its own; where the server speaks TLS,
+// those that behave speak it, too, and a forger makes records that no library would.
 package hostile

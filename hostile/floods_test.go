@@ -79,7 +79,7 @@ func (p *peer) stall(bytes string) string {
 	many := strings.Repeat(bytes, 1+100_000/len(bytes))
 	for range 300 {
 		_ = p.c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
-		if _, err := io.WriteString(p.c, many); err != nil {
+		if _, err := io.WriteString(p.w, many); err != nil {
 			if end(err) == "hangs" {
 				return "it waits"
 			}

@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,8 +44,13 @@ func TestMain(m *testing.M) {
 // A server is a running roost.
 type server struct {
 	cmd    *exec.Cmd
-	client string // host:port for clients
-	admin  string // and for services
+	client string      // host:port for clients
+	admin  string      // and for services
+	trust  *tls.Config // how clients speak TLS; nil: they do not
+	cert   string      // the file of the certificate that it shows; empty: none
+	key    string      // and of its key
+	proxy  string      // the PROXY header that clients come behind; empty: none
+	offer  string      // the extensions that clients offer; empty: none
 	log    output
 	done   chan struct{}
 }
@@ -85,10 +92,11 @@ const rules = `rooms:
 `
 
 // serving is the line of the log that says where the server is.
-var serving = regexp.MustCompile(`msg=serving listen=(\S+) admin=(\S+) `)
+var serving = regexp.MustCompile(`msg=serving listen=(?:tls://)?(\S+) admin=(\S+) `)
 
 // start runs roost serve until the test ends, which it must survive: asked to end
-// it does, with status 0. Limit is its ulimit -n; 0: that of the test.
+// it does, with status 0. Limit is its ulimit -n; 0: that of the test. Where args say
+// nothing else, clients come without TLS.
 func start(t *testing.T, limit int, args ...string) *server {
 	t.Helper()
 	dir := t.TempDir()
@@ -97,8 +105,11 @@ func start(t *testing.T, limit int, args ...string) *server {
 			t.Fatal(err)
 		}
 	}
-	args = append([]string{program, "serve", "--config", filepath.Join(dir, "roost.yaml"), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+	args = append([]string{program, "serve", "--config", filepath.Join(dir, "roost.yaml"), "--admin", "127.0.0.1:0",
 		"--debug", "--echo", "--drain-timeout", "1s"}, args...)
+	if !slices.Contains(args, "--listen") {
+		args = append(args, "--listen", "127.0.0.1:0")
+	}
 	if limit > 0 {
 		args = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, limit)}, args...)
 	}

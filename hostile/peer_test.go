@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -24,10 +25,15 @@ import (
 // something failed it does nothing any more.
 type peer struct {
 	c   *net.TCPConn
+	w   io.Writer // c, or what speaks TLS on it
 	r   *bufio.Reader
 	err error
-	bye bool   // a close frame was sent
-	id  string // of an upgrade's answer: Roost-Connection
+	bye bool // a close frame was sent
+	may bool // an upgrade's answer may speak of extensions
+
+	// Of an upgrade's answer.
+	id         string // Roost-Connection
+	extensions string // Sec-WebSocket-Extensions; empty: none
 }
 
 // hangs is how long a peer waits for what must come.
@@ -38,12 +44,29 @@ func connect(addr string) *peer {
 	if err != nil {
 		return &peer{err: err}
 	}
-	p := &peer{c: c.(*net.TCPConn), r: bufio.NewReader(c)}
+	p := &peer{c: c.(*net.TCPConn), w: c, r: bufio.NewReader(c)}
 	_ = c.SetDeadline(time.Now().Add(hangs))
 	return p
 }
 
-func (s *server) dial() *peer { return connect(s.client) }
+// dial is a client's connection, by TLS where the server speaks it.
+func (s *server) dial() *peer {
+	p := connect(s.client)
+	p.may = s.offer != ""
+	p.send(s.proxy)
+	if s.trust != nil {
+		p.secure(s.trust)
+	}
+	return p
+}
+
+// secure makes a handshake of TLS, behind which p speaks it.
+func (p *peer) secure(cfg *tls.Config) {
+	if p.err == nil {
+		c := tls.Client(p.c, cfg)
+		p.w, p.r, p.err = c, bufio.NewReader(c), c.Handshake()
+	}
+}
 
 func (p *peer) close() {
 	if p.c != nil {
@@ -62,7 +85,7 @@ func (p *peer) reset() {
 // send sends something. That the server has gone meanwhile is found in reading.
 func (p *peer) send(b string) {
 	if p.err == nil {
-		_, _ = io.WriteString(p.c, b)
+		_, _ = io.WriteString(p.w, b)
 	}
 }
 
@@ -96,9 +119,10 @@ func (p *peer) answer() string {
 	allowed := refusalHeaders
 	if resp.StatusCode == 101 {
 		allowed = upgradeHeaders
+		p.extensions = resp.Header.Get("Sec-Websocket-Extensions")
 	}
 	for name, values := range resp.Header {
-		if !slices.Contains(allowed, name) || len(values) != 1 {
+		if !slices.Contains(allowed, name) && !(p.may && name == "Sec-Websocket-Extensions") || len(values) != 1 {
 			return fmt.Sprintf("%d with %s: %q", resp.StatusCode, name, values)
 		}
 	}
@@ -139,6 +163,11 @@ func end(err error) string {
 		return "reset"
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "hangs"
+	case err == io.ErrUnexpectedEOF:
+		return "end without a goodbye" // of TLS
+	}
+	if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" {
+		return "alert " + strings.TrimPrefix(alert.Err.Error(), "tls: ")
 	}
 	return err.Error()
 }
@@ -166,14 +195,19 @@ func handshake(line string, headers ...string) string {
 // upgraded makes a WebSocket.
 func (s *server) upgraded(path string) *peer {
 	p := s.dial()
-	p.send(handshake("GET " + path + " HTTP/1.1"))
+	line := "GET " + path + " HTTP/1.1"
+	if s.offer != "" {
+		p.send(handshake(line, "Sec-WebSocket-Extensions: "+s.offer))
+	} else {
+		p.send(handshake(line))
+	}
 	if got := p.answer(); got != "101" && p.err == nil {
 		p.err = errors.New("no upgrade but " + got)
 	}
 	return p
 }
 
-// frame reads one frame of the server, and checks it.
+// frame reads one frame of the server, and checks it. What is compressed it inflates.
 func (p *peer) frame() (op protocol.Op, payload []byte, err error) {
 	if p.err != nil {
 		return 0, nil, p.err
@@ -183,9 +217,10 @@ func (p *peer) frame() (op protocol.Op, payload []byte, err error) {
 		return 0, nil, err
 	}
 	op = protocol.Op(head[0] & 15)
+	compressed := p.extensions != "" && (head[0] == text|rsv1 || head[0] == bin|rsv1)
 	n := int(head[1])
 	switch {
-	case head[0]&0xf0 != 0x80 || n > 127:
+	case head[0]&0xf0 != 0x80 && !compressed || n > 127:
 		return 0, nil, fmt.Errorf("a frame that begins with %x", head[:2])
 	case n == 126:
 		_, err = io.ReadFull(p.r, head[:2])
@@ -201,7 +236,10 @@ func (p *peer) frame() (op protocol.Op, payload []byte, err error) {
 	if _, err = io.ReadFull(p.r, payload); err != nil {
 		return 0, nil, fmt.Errorf("a frame is torn: %w", err)
 	}
-	return op, payload, nil
+	if compressed {
+		payload, err = inflated(payload)
+	}
+	return op, payload, err
 }
 
 var opNames = map[protocol.Op]string{protocol.OpText: "text", protocol.OpBinary: "binary", protocol.OpPing: "ping", protocol.OpPong: "pong"}
@@ -269,6 +307,7 @@ func frame(first byte, payload string) string {
 // First bytes of frames.
 const (
 	fin      = 0x80
+	rsv1     = 0x40 // of a first frame: the message is compressed
 	text     = fin | byte(protocol.OpText)
 	bin      = fin | byte(protocol.OpBinary)
 	cont     = fin

@@ -164,7 +164,8 @@ func (s *server) left(before state) string {
 	if n := m["roost_connections"]; n != before.connections {
 		return fmt.Sprint(n, " connections")
 	}
-	for _, name := range []string{"roost_outbox_bytes", "roost_read_buffer_bytes", "roost_parked_connections", "roost_publish_queue_bytes"} {
+	for _, name := range []string{"roost_outbox_bytes", "roost_read_buffer_bytes", "roost_parked_connections", "roost_publish_queue_bytes",
+		"roost_tls_handshakes_under_way", "roost_tls_handshakes_waiting"} {
 		n, ok := m[name]
 		if !ok || n != 0 {
 			return fmt.Sprint(n, " ", name)

@@ -29,20 +29,25 @@ func dripping(bytes string, pause time.Duration) func(*server) string {
 	return func(s *server) string {
 		p := s.dial()
 		defer p.close()
-		stop := make(chan struct{})
-		defer close(stop)
-		go func() {
-			for i := range len(bytes) {
-				select {
-				case <-stop:
-					return
-				case <-time.After(pause):
-					p.send(bytes[i : i+1])
-				}
-			}
-		}()
+		defer p.dribble(bytes, pause)()
 		return p.answer()
 	}
+}
+
+// dribble begins to send bytes one by one, each after a pause, until stop is called.
+func (p *peer) dribble(bytes string, pause time.Duration) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		for i := range len(bytes) {
+			select {
+			case <-done:
+				return
+			case <-time.After(pause):
+				p.send(bytes[i : i+1])
+			}
+		}
+	}()
+	return func() { close(done) }
 }
 
 const tooSlow = "408 timeout"
@@ -146,7 +151,7 @@ func nagging(s *server) string {
 	}
 	began := time.Now()
 	for time.Since(began) < hangs {
-		if _, err := io.WriteString(p.c, frame(text, "and another thing")); err != nil {
+		if _, err := io.WriteString(p.w, frame(text, "and another thing")); err != nil {
 			return closeWord(payload)
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -3,7 +3,6 @@ package poller
 import (
 	"net/netip"
 
-	"github.com/roostws/roost/tlsrecord"
 	"golang.org/x/sys/unix"
 )
 
@@ -115,7 +114,7 @@ func (l *Loop) flushCork(s Slot, r *record) {
 	case closing: // Data wrote a last word and closed: the kernel delivers what it takes
 		if r.box == 0 && r.cause >= CauseUser {
 			if r.flags&secure != 0 {
-				b = l.seal(s, b[:min(len(b), tlsrecord.MaxPlain)])
+				b = l.seal(s, b)
 			}
 			n, _ := send(s, b)
 			l.Stats.BytesOut.Add(uint64(max(n, 0)))
@@ -234,6 +233,7 @@ func (l *Loop) Finish(s Slot, cause Cause) {
 		}
 	}
 	r.state, r.cause = finishing, cause
+	l.dropFragmentOf(s, r) // nothing more is read
 	if r.flags&unread != 0 {
 		r.flags &^= unread
 		l.arm(s, r)
@@ -269,6 +269,9 @@ func (l *Loop) reap() {
 		cause := r.cause
 		l.guard(func() { l.handler.Closed(s, cause) })
 		l.wheel.clear(s)
+		if cause != CauseReset {
+			l.endTLS(s, r)
+		}
 		if r.box != 0 {
 			l.dropBox(s, r)
 		}

@@ -178,6 +178,9 @@ func (l *Loop) patience() int {
 	if l.paused != 0 && (until < 0 || l.paused < until) {
 		until = l.paused
 	}
+	if next := l.nano + lobbyTick; len(l.lobby.queue) > 0 && (until < 0 || next < until) {
+		until = next
+	}
 	if until < 0 {
 		return -1
 	}

@@ -77,7 +77,7 @@ func (l *Loop) charge(n int) {
 
 func (b *outbox) add(p []byte, off int, shared bool) {
 	b.bytes += len(p) - off
-	if n := len(b.parts); n > b.first {
+	if n := len(b.parts); n > b.first+1 { // what is added to the first would not count
 		last := &b.parts[n-1]
 		if last.own && (len(p) < copyBelow || !shared) && len(last.b)+len(p) <= corkSize {
 			last.b = append(last.b, p...)

@@ -12,9 +12,15 @@ import (
 	"github.com/roostws/roost/tlsrecord"
 )
 
-// shakePatience is how long a handshake may wait for its peer while others wait for a
-// place, in nanoseconds.
-const shakePatience = int64(time.Second)
+const (
+	// shakePatience is how long a handshake may wait for its peer while others wait for a
+	// place, in nanoseconds; where more wait than there are places, less by their number,
+	// but not less than leastPatience.
+	shakePatience = int64(time.Second)
+	leastPatience = int64(200 * time.Millisecond)
+	// lobbyTick is how often it is looked who takes too long.
+	lobbyTick = int64(50 * time.Millisecond)
+)
 
 // maxShakeInput is how much a peer may send ahead of its handshake, as long as nothing of
 // it was read.
@@ -71,8 +77,15 @@ func (r TLSResult) String() string {
 type lobby struct {
 	shakes   map[Slot]*shake // of connections that are there
 	underWay []*shake        // those and, until they notice, of connections that have ended; the eldest first
-	queue    []ConnID        // whose hello is there, and who wait for a place
-	looked   uint32          // the second in which it was looked who takes too long
+	queue    []waiter        // whose hello is there, and who wait for a place
+	looked   int64           // when it was looked who takes too long, by nano
+	newest   bool            // the next place is the newest's
+}
+
+// A waiter waits for a place.
+type waiter struct {
+	id    ConnID
+	since int64 // by nano
 }
 
 // hello takes what a peer sends before its handshake is done.
@@ -91,7 +104,7 @@ func (l *Loop) hello(s Slot, r *record, b []byte) {
 	}
 	switch whole, err := tlsrecord.Hello(b); {
 	case err != nil:
-		l.turnAway(s, r, TLSFailed, tlsrecord.Refusal)
+		l.turnAway(s, r, TLSFailed, tlsrecord.AppendPlainAlert(nil, err))
 	case !whole:
 		l.keepFragment(s, r, t, b, true)
 	case len(l.lobby.underWay) < l.places() && len(l.lobby.queue) == 0:
@@ -99,7 +112,7 @@ func (l *Loop) hello(s Slot, r *record, b []byte) {
 	case l.keepFragment(s, r, t, b, true):
 		r.flags |= waits
 		l.arm(s, r)
-		l.lobby.queue = append(l.lobby.queue, l.ID(s))
+		l.lobby.queue = append(l.lobby.queue, waiter{l.ID(s), l.nano})
 		l.Stats.TLSWaiting.Add(1)
 	}
 }
@@ -172,13 +185,21 @@ func (l *Loop) shakeGoesOn(s Slot, ok bool, p *shakePost) {
 	l.callNext()
 }
 
-// callNext begins the handshakes of those who wait, as far as there are places.
+// callNext begins the handshakes of those who wait, as far as there are places. The eldest
+// is the next; where that one has waited for a second already, it and the newest by turns:
+// else a flood that is over would still keep out all who come.
 func (l *Loop) callNext() {
 	for len(l.lobby.queue) > 0 && len(l.lobby.underWay) < l.places() {
-		id := l.lobby.queue[0]
-		l.lobby.queue = l.lobby.queue[1:]
+		w := l.lobby.queue[0]
+		if l.lobby.newest = !l.lobby.newest && l.nano-w.since > shakePatience; l.lobby.newest {
+			last := len(l.lobby.queue) - 1
+			w = l.lobby.queue[last]
+			l.lobby.queue = l.lobby.queue[:last]
+		} else {
+			l.lobby.queue = l.lobby.queue[1:]
+		}
 		l.Stats.TLSWaiting.Add(-1)
-		s, ok := l.Lookup(id)
+		s, ok := l.Lookup(w.id)
 		if !ok {
 			continue
 		}
@@ -189,25 +210,25 @@ func (l *Loop) callNext() {
 	}
 }
 
-// lookAfterShakes ends, once a second, handshakes whose peers take their time while others
-// wait.
+// lookAfterShakes ends handshakes whose peers take their time while others wait.
 func (l *Loop) lookAfterShakes() {
-	if len(l.lobby.queue) == 0 || l.lobby.looked == l.second {
+	if len(l.lobby.queue) == 0 || l.nano-l.lobby.looked < lobbyTick {
 		return
 	}
-	l.lobby.looked = l.second
-	l.lobby.queue = slices.DeleteFunc(l.lobby.queue, func(id ConnID) bool {
-		_, ok := l.Lookup(id)
+	l.lobby.looked = l.nano
+	l.lobby.queue = slices.DeleteFunc(l.lobby.queue, func(w waiter) bool {
+		_, ok := l.Lookup(w.id)
 		return !ok
 	})
 	l.Stats.TLSWaiting.Store(int64(len(l.lobby.queue)))
+	patience := max(shakePatience/int64(1+len(l.lobby.queue)/l.places()), leastPatience)
 	wanted := len(l.lobby.queue)
 	for _, sh := range l.lobby.underWay {
 		if wanted == 0 {
 			return
 		}
 		since := sh.waiting.Load()
-		if since == 0 || l.nano-since < shakePatience {
+		if since == 0 || l.nano-since < patience {
 			continue
 		}
 		wanted--

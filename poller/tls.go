@@ -96,10 +96,12 @@ func (l *Loop) readTLS(s Slot, r *record, b []byte) {
 		return
 	}
 	switch {
+	case err == tlsrecord.ErrAlerted:
+		l.Close(s, CauseReset)
 	case err != nil:
 		l.failTLS(s, r, err)
 	case closed:
-		l.Close(s, CauseEOF)
+		l.Finish(s, CauseEOF) // it hears the same in return
 	}
 }
 
@@ -109,9 +111,10 @@ func (l *Loop) failTLS(s Slot, r *record, err error) {
 	t := l.group.tls.sessions.At(s)
 	l.sealed = t.AppendAlert(l.keysOf(s), l.sealed[:0], err)
 	if r.box != 0 {
-		l.boxes[r.box-1].parts, l.boxes[r.box-1].first = nil, 0
-		l.charge(len(l.boxes[r.box-1].sealed) - l.boxes[r.box-1].bytes)
-		l.boxes[r.box-1].bytes = len(l.boxes[r.box-1].sealed)
+		box := l.boxes[r.box-1]
+		box.parts, box.first = nil, 0
+		l.charge(len(box.sealed) - box.bytes)
+		box.bytes = len(box.sealed)
 	}
 	if l.putSealed(s, r, l.sealed) {
 		r.flags &^= secure // nothing more can be said
@@ -144,11 +147,18 @@ func (l *Loop) keepFragment(s Slot, r *record, t *secured, rest []byte, same boo
 		f.since = l.second
 	}
 	if l.group.fragments.Load() > l.group.cfg.FragmentMemory && r.state == open {
+		l.dropFragment(t)
 		r.state, r.cause = choked, CauseFragments
 		l.full = append(l.full, s)
 		return false
 	}
 	return true
+}
+
+func (l *Loop) dropFragmentOf(s Slot, r *record) {
+	if r.flags&viaTLS != 0 {
+		l.dropFragment(l.group.tls.sessions.At(s))
+	}
 }
 
 func (l *Loop) dropFragment(t *secured) {
@@ -167,8 +177,8 @@ func (l *Loop) chargeFragments(n int) {
 	l.group.fragments.Add(int64(n))
 }
 
-// seal gives the record that holds b, which is at most tlsrecord.MaxPlain bytes long: valid
-// until the next is sealed.
+// seal gives the records that hold b, one where that is at most tlsrecord.MaxPlain bytes
+// long: valid until the next is sealed.
 func (l *Loop) seal(s Slot, b []byte) []byte {
 	var err error
 	l.sealed, err = l.group.tls.sessions.At(s).Append(l.keysOf(s), l.sealed[:0], b)
@@ -216,11 +226,19 @@ func (l *Loop) putSealed(s Slot, r *record, b []byte) bool {
 
 // shut says goodbye in the connection's own way, once all has gone out.
 func (l *Loop) shut(s Slot, r *record) {
-	if r.flags&secure != 0 {
-		l.sealed = l.group.tls.sessions.At(s).AppendClose(l.keysOf(s), l.sealed[:0])
-		_, _ = send(s, l.sealed) // who does not take it finds the end of the stream
-	}
+	l.endTLS(s, r)
 	shutWrite(s)
+}
+
+// endTLS says, where nothing waits to be said before, that nothing more will come: else
+// the peer cannot tell the end from one that somebody on the way has made (RFC 8446, 6.1).
+func (l *Loop) endTLS(s Slot, r *record) {
+	if r.flags&secure == 0 || r.box != 0 {
+		return
+	}
+	l.sealed = l.group.tls.sessions.At(s).AppendClose(l.keysOf(s), l.sealed[:0])
+	_, _ = send(s, l.sealed) // who does not take it finds the end of the stream
+	r.flags &^= secure       // nothing more can be said
 }
 
 // forget ends what TLS keeps of s.

@@ -197,7 +197,7 @@ func TestLoop_TLS_NoHandshake(t *testing.T) {
 		result          TLSResult
 	}{
 		{"plain HTTP", "GET / HTTP/1.1\r\n\r\n", "speak TLS\n", TLSPlain},
-		{"a hello that is none", "\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00", "\x15\x03\x03\x00\x02\x02\x50", TLSFailed},
+		{"a hello that is none", "\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00", "\x15\x03\x03\x00\x02\x02\x0a", TLSFailed},
 		{"nobody's version", "\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x00" + strings.Repeat("x", 32) + "\x00\x00\x02\x13\x01\x01\x00", "\x15\x03\x01\x00\x02\x02\x46", TLSFailed},
 	} {
 		before := s.tlsResult(r.result)

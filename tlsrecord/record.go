@@ -31,6 +31,7 @@ const (
 	alertBadRecordMAC      Alert = 20
 	alertRecordOverflow    Alert = 22
 	alertDecodeError       Alert = 50
+	alertIllegalParameter  Alert = 47
 	alertInternalError     Alert = 80
 	alertUserCanceled      Alert = 90
 	alertNoRenegotiation   Alert = 100
@@ -42,6 +43,7 @@ var alertWords = map[Alert]string{
 	alertBadRecordMAC:      "bad record MAC",
 	alertRecordOverflow:    "record overflow",
 	alertDecodeError:       "decode error",
+	alertIllegalParameter:  "illegal parameter",
 	alertInternalError:     "internal error",
 	alertUserCanceled:      "user canceled",
 	alertNoRenegotiation:   "no renegotiation",
@@ -59,7 +61,16 @@ func (a Alert) level() byte {
 }
 
 // Refusal is the alert, in the clear, for who has not said anything and is not to.
-var Refusal = []byte{typeAlert, 3, 3, 0, 2, 2, byte(alertInternalError)}
+var Refusal = AppendPlainAlert(nil, alertInternalError)
+
+// AppendPlainAlert appends what tells, in the clear, of an error of Hello.
+func AppendPlainAlert(dst []byte, err error) []byte {
+	a, ok := err.(Alert)
+	if !ok {
+		a = alertInternalError
+	}
+	return append(dst, typeAlert, 3, 3, 0, 2, a.level(), byte(a))
+}
 
 // Begins says whether what a connection begins with, of which b is the first byte or
 // more, can be TLS.
@@ -99,26 +110,33 @@ func Hello(b []byte) (whole bool, err error) {
 	var head []byte
 	for records := 0; len(b) >= headerLen; records++ {
 		if records == maxHelloRecords {
-			return false, alertUnexpectedMessage
+			return false, alertInternalError // RFC 8446 sets no such bound
 		}
 		if b[0] != typeHandshake || b[1] != 3 {
 			return false, alertUnexpectedMessage
 		}
 		n := int(binary.BigEndian.Uint16(b[3:]))
-		if n == 0 || n > MaxPlain {
-			return false, alertDecodeError
+		switch {
+		case n == 0:
+			return false, alertUnexpectedMessage
+		case n > MaxPlain:
+			return false, alertRecordOverflow
 		}
 		b = b[headerLen:]
 		part := b[:min(n, len(b))]
 		have += len(part)
-		if need == 4 {
-			if head = append(head, part[:min(len(part), 4-len(head))]...); len(head) == 4 {
-				if need += int(head[1])<<16 | int(head[2])<<8 | int(head[3]); head[0] != 1 || need > maxHello {
-					return false, alertUnexpectedMessage
+		if len(head) < 4 {
+			head = append(head, part[:min(len(part), 4-len(head))]...)
+			if len(head) > 0 && head[0] != 1 {
+				return false, alertUnexpectedMessage
+			}
+			if len(head) == 4 {
+				if need += int(head[1])<<16 | int(head[2])<<8 | int(head[3]); need > maxHello {
+					return false, alertInternalError // nor this one
 				}
 			}
 		}
-		if need > 4 && have >= need {
+		if len(head) == 4 && have >= need {
 			return true, nil
 		}
 		b = b[len(part):]

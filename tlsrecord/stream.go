@@ -1,12 +1,15 @@
 package tlsrecord
 
+import "errors"
+
 // Messages of the handshake that may come after it.
 const messageKeyUpdate = 24
 
 // Read opens the whole records that b begins with. Data is what they hold, rest what is
 // left of b, a part of a record: both lie in b, which is changed. Closed: the peer says
-// that nothing more will come. An error is an Alert: what is wrong and the peer is to be
-// told, as by AppendAlert; data is what came before that.
+// that nothing more will come. An error is an Alert, what is wrong and the peer is to be
+// told, as by AppendAlert; or ErrAlerted, after which nothing is to be said. Data is what
+// came before that.
 func (s *Session) Read(k *Keys, b []byte) (data, rest []byte, closed bool, err error) {
 	for {
 		n, err := split(b)
@@ -47,17 +50,22 @@ func (s *Session) Read(k *Keys, b []byte) (data, rest []byte, closed bool, err e
 	}
 }
 
-// heard is about an alert of the peer's. Whatever it is, but for those that mean nothing
-// by themselves, it is the last that comes.
+// ErrAlerted says that the peer has broken off, for a fault that it found.
+var ErrAlerted = errors.New("TLS: the peer has broken off")
+
+// heard is about an alert of the peer's.
 func (s *Session) heard(b []byte) (closed bool, err error) {
 	if len(b) != 2 {
 		return false, alertDecodeError
 	}
 	a := Alert(b[1])
-	if a == alertUserCanceled || s.old && b[0] == 1 && a != alertCloseNotify {
+	switch {
+	case a == alertCloseNotify:
+		return true, nil
+	case a == alertUserCanceled || s.old && b[0] == 1: // by itself it means nothing
 		return false, nil
 	}
-	return true, nil
+	return false, ErrAlerted
 }
 
 // told is about a message of the handshake, after it: a client may have its key updated,
@@ -66,17 +74,17 @@ func (s *Session) told(k *Keys, b []byte) error {
 	if s.old {
 		return alertNoRenegotiation
 	}
-	// It must be the last in its record, since the next is under another key.
-	if len(b) != 5 || b[0] != messageKeyUpdate || b[1] != 0 || b[2] != 0 || b[3] != 1 {
+	switch {
+	case len(b) < 4 || b[0] != messageKeyUpdate:
 		return alertUnexpectedMessage
-	}
-	switch b[4] {
-	case 0:
-	case 1:
-		s.owes = true
-	default:
+	case b[1] != 0 || b[2] != 0 || b[3] != 1:
 		return alertDecodeError
+	case len(b) != 5: // it must be the last in its record, since the next is under another key
+		return alertUnexpectedMessage
+	case b[4] > 1:
+		return alertIllegalParameter
 	}
+	s.owes = s.owes || b[4] == 1
 	k.ways[in] = way{}
 	return s.update(in)
 }

@@ -119,16 +119,17 @@ func TestSession_Read_Refuses(t *testing.T) {
 		{"a hello", false, typeHandshake, []byte{1, 0, 0, 1, 0}, alertUnexpectedMessage, false},
 		{"a half of a key update", false, typeHandshake, update[:3], alertUnexpectedMessage, false},
 		{"two key updates in one", false, typeHandshake, append(update, update...), alertUnexpectedMessage, false},
-		{"a key update of another kind", false, typeHandshake, []byte{messageKeyUpdate, 0, 0, 1, 2}, alertDecodeError, false},
+		{"a key update of another kind", false, typeHandshake, []byte{messageKeyUpdate, 0, 0, 1, 2}, alertIllegalParameter, false},
+		{"a key update of two bytes", false, typeHandshake, []byte{messageKeyUpdate, 0, 0, 2, 0, 0}, alertDecodeError, false},
 		{"an alert of one byte", false, typeAlert, []byte{1}, alertDecodeError, false},
 		{"a warning", false, typeAlert, []byte{1, 90}, nil, false},
 		{"a goodbye", false, typeAlert, []byte{1, 0}, nil, true},
-		{"an error", false, typeAlert, []byte{2, 40}, nil, true},
+		{"an error", false, typeAlert, []byte{2, 40}, ErrAlerted, false},
 		{"a hello", true, typeHandshake, []byte{1, 0, 0, 1, 0}, alertNoRenegotiation, false},
 		{"a change of cipher", true, typeChange, []byte{1}, alertUnexpectedMessage, false},
 		{"a warning", true, typeAlert, []byte{1, 100}, nil, false},
 		{"a goodbye", true, typeAlert, []byte{1, 0}, nil, true},
-		{"an error", true, typeAlert, []byte{2, 40}, nil, true},
+		{"an error", true, typeAlert, []byte{2, 40}, ErrAlerted, false},
 	} {
 		id := tls.TLS_AES_128_GCM_SHA256
 		if r.old {
