@@ -23,6 +23,9 @@ func readLibrary(b []byte, ours error) (src netip.AddrPort, n int, sound, judged
 	case len(b) > 13 && begins(b, signature2) && (b[12] == local || b[13] == 0):
 		// The library refuses LOCAL of an unknown family, and PROXY of none.
 		return src, 0, false, false
+	case ours == errLine && bytes.HasPrefix(b, []byte("PROXY UNKNOWN")):
+		// The library lets control characters pass that end the line for us.
+		return src, 0, false, false
 	case ours == errEntries || ours == errChecksum || ours == errLong:
 		return src, 0, false, false
 	case err != nil:
