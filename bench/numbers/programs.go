@@ -31,17 +31,8 @@ func build(ctx context.Context, dir string, stderr io.Writer) (programs, error) 
 	if err != nil {
 		return programs{}, err
 	}
-	p := programs{
-		roost: filepath.Join(root, "bin", "roost"),
-		floor: filepath.Join(dir, "floor"),
-		load:  filepath.Join(dir, "load"),
-
-		presence: filepath.Join(dir, "presence.yaml"),
-	}
-	if p.cert, p.key, err = certstest.New(certstest.Options{}).Write(dir, "tls"); err != nil {
-		return programs{}, err
-	}
-	if err := os.WriteFile(p.presence, []byte(presenceRules), 0o600); err != nil {
+	p, err := newPrograms(filepath.Join(root, "bin", "roost"), dir)
+	if err != nil {
 		return programs{}, err
 	}
 	for path, out := range map[string]string{"./cmd/roost": p.roost, "./bench/floor": p.floor, "./bench/load": p.load} {
@@ -52,6 +43,15 @@ func build(ctx context.Context, dir string, stderr io.Writer) (programs, error) 
 		}
 	}
 	return p, nil
+}
+
+// newPrograms says where the programs are to be, and writes the files that they read.
+func newPrograms(roost, dir string) (p programs, err error) {
+	p = programs{roost: roost, floor: filepath.Join(dir, "floor"), load: filepath.Join(dir, "load"), presence: filepath.Join(dir, "presence.yaml")}
+	if p.cert, p.key, err = certstest.New(certstest.Options{}).Write(dir, "tls"); err != nil {
+		return programs{}, err
+	}
+	return p, os.WriteFile(p.presence, []byte(presenceRules), 0o600)
 }
 
 func moduleRoot(ctx context.Context) (string, error) {

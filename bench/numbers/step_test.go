@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -18,14 +17,14 @@ func small(t *testing.T) programs {
 		t.Skip("builds programs and runs them for some seconds")
 	}
 	dir := t.TempDir()
-	p := programs{roost: filepath.Join(dir, "roost"), floor: filepath.Join(dir, "floor"), load: filepath.Join(dir, "load"), presence: filepath.Join(dir, "presence.yaml")}
+	p, err := newPrograms(filepath.Join(dir, "roost"), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for path, out := range map[string]string{"../../cmd/roost": p.roost, "../floor": p.floor, "../load": p.load} {
 		if said, err := exec.Command("go", "build", "-o", out, path).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, said)
 		}
-	}
-	if err := os.WriteFile(p.presence, []byte(presenceRules), 0o600); err != nil {
-		t.Fatal(err)
 	}
 	return p
 }
