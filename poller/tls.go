@@ -101,7 +101,7 @@ func (l *Loop) readTLS(s Slot, r *record, b []byte) {
 	case err != nil:
 		l.failTLS(s, r, err)
 	case closed:
-		l.Finish(s, CauseEOF) // it hears the same in return
+		l.Close(s, CauseEOF) // it hears the same in return
 	}
 }
 
