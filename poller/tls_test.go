@@ -381,6 +381,27 @@ func TestLoop_TLS_Callbacks(t *testing.T) {
 	}
 }
 
+// What a client sends ahead of its handshake is bounded.
+func TestLoop_TLS_InputAheadIsBounded(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	s := (&server{data: echo}).startTLS(t, Config{Loops: 1, TLS: &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		<-release
+		return &identity().TLS, nil
+	}}})
+	c := s.stall()
+	s.until("it waits for its certificate", func() bool { return s.Loops()[0].Stats.TLSUnderWay.Load() == 1 })
+	if _, err := c.Write(make([]byte, maxShakeInput)); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(20 * time.Millisecond)
+	if n := s.tlsResult(TLSFailed); n != 0 {
+		t.Fatal("as much as may be is too much")
+	}
+	_, _ = c.Write(make([]byte, 1<<10))
+	s.until("it is ended", func() bool { return s.tlsResult(TLSFailed) == 1 && s.Open() == 0 })
+}
+
 // The ciphers of those who speak are kept, and those of nobody else.
 func TestLoop_KeysOf(t *testing.T) {
 	rig := newRig(t, &server{})
