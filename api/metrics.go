@@ -156,6 +156,9 @@ func newRegistry(s *service) *prometheus.Registry {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	if k, ok := newKernelCollector(); ok {
+		r.MustRegister(k)
+	}
 	if s.cfg.Webhooks != nil {
 		r.MustRegister(hookCollector{s.cfg.Webhooks})
 	}

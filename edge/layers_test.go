@@ -41,6 +41,7 @@ var owners = map[string][]string{
 	"github.com/evanphx/json-patch/v5":         {"broker"},
 	"github.com/santhosh-tekuri/jsonschema/v6": {"broker"},
 	"github.com/prometheus/client_golang":      {"api"},
+	"github.com/prometheus/procfs":             {"api"},
 	"github.com/alecthomas/kong":               {"cmd/roost"},
 	"github.com/goccy/go-yaml":                 {"cmd/roost"},
 	"github.com/go-json-experiment/json":       {"native", "edge", "api"},
