@@ -27,7 +27,7 @@ type Config struct {
 
 	// TLS is what handshakes at listeners of tls:// are made by: required where there is
 	// one, and not to be changed afterwards. Its GetConfigForClient and GetCertificate are
-	// asked off the loops. Versions before 1.2 and cipher suites without AEAD are left out.
+	// asked off the loops. Versions before 1.2, cipher suites without AEAD and h2 are left out.
 	TLS           *tls.Config
 	TLSHandshakes int // under way at once, 1 to 65,536; others wait. Default 1,024
 

@@ -17,8 +17,8 @@ type Config struct{ base *tls.Config }
 // NewConfig takes a server's configuration, which must not be changed any more. Its
 // GetConfigForClient is asked for each client, so that certificates may change; the keys
 // of tickets are cfg's all the same. What cannot be spoken here is left out: versions
-// before 1.2, and cipher suites of TLS 1.2 without AEAD. Without NextProtos it is
-// http/1.1 that is spoken.
+// before 1.2, cipher suites of TLS 1.2 without AEAD, and h2 of NextProtos. Without
+// NextProtos it is http/1.1 that is spoken.
 func NewConfig(cfg *tls.Config) *Config {
 	base := cfg.Clone()
 	choose := base.GetConfigForClient
@@ -113,6 +113,7 @@ func restrict(c *tls.Config) *tls.Config {
 	if c.CipherSuites == nil {
 		c.MinVersion = tls.VersionTLS13 // whose suites crypto/tls does not let us choose
 	}
+	c.NextProtos = slices.DeleteFunc(slices.Clone(c.NextProtos), func(name string) bool { return name == "h2" })
 	if len(c.NextProtos) == 0 {
 		c.NextProtos = []string{"http/1.1"}
 	}
