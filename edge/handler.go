@@ -26,6 +26,14 @@ type Handler interface {
 	Closed(c Conn, why Reason)
 }
 
+// A Drainer is a Handler that sends no faster than its clients read: it stops where a
+// connection's Buffered is not 0, and goes on when it hears Drained.
+type Drainer interface {
+	// Drained runs on the connection's loop, as Handler's methods do, once all that
+	// waited has gone out: after a callback or a Server.Send has left something waiting.
+	Drained(c Conn)
+}
+
 // A Refusal is an error of Handler.Upgrade with its HTTP status and the body's
 // code and message.
 type Refusal struct {
@@ -107,8 +115,13 @@ func (c Conn) Info() []byte {
 // Remote is the address that it comes from.
 func (c Conn) Remote() netip.AddrPort { return c.loop.client(c.slot, c.loop.session(c.slot)) }
 
-// Waiting is how many bytes wait for it to be read.
-func (c Conn) Waiting() int { return c.loop.Waiting(c.slot) }
+// Buffered lets go of what the callback has sent so far, and says how many bytes wait since
+// the socket takes no more: past Config.Outbox the connection is ended with 4003. A program
+// that sends while it is 0, and goes on in Drained, sends as fast as is read. See Drainer.
+func (c Conn) Buffered() int {
+	c.loop.Flush(c.slot)
+	return c.loop.Waiting(c.slot)
+}
 
 // Send sends a message. ErrClosed where the connection ends or can take no more,
 // ErrTooLarge, ErrText.

@@ -7,8 +7,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
+	"github.com/roostws/roost/poller"
 )
 
 // A program is an embedding program that notes what it is told.
@@ -93,7 +95,7 @@ func TestHandler_LifeOfAConnection(t *testing.T) {
 			_ = c.Close(4000, "as you wish")
 			return
 		}
-		if !c.Remote().IsValid() || c.Name() == "" || c.Waiting() != 0 {
+		if !c.Remote().IsValid() || c.Name() == "" || c.Buffered() != 0 {
 			t.Error("a connection without address, name, or with a backlog")
 		}
 		_ = c.Send(Message{Data: append([]byte("got "), m.Data...)})
@@ -200,4 +202,95 @@ func TestHandler_Panic_InUpgrade(t *testing.T) {
 	if err := c.Close(websocket.StatusNormalClosure, ""); err != nil {
 		t.Error(err)
 	}
+}
+
+// A source sends much, and no faster than it is read.
+type source struct {
+	pieces int // still to be sent; of the loop
+	most   int // that ever waited
+	rounds int // of Drained
+	piece  []byte
+}
+
+func (src *source) Upgrade(*Request) error    { return nil }
+func (src *source) Open(Conn)                 {}
+func (src *source) Closed(Conn, Reason)       {}
+func (src *source) Message(c Conn, _ Message) { src.pump(c) }
+
+func (src *source) Drained(c Conn) {
+	src.rounds++
+	src.pump(c)
+}
+
+func (src *source) pump(c Conn) {
+	for src.pieces > 0 && c.Buffered() == 0 {
+		if err := c.Send(Message{Data: src.piece, Binary: true}); err != nil {
+			panic(err)
+		}
+		src.pieces--
+	}
+	src.most = max(src.most, c.Buffered())
+}
+
+func TestDrainer_SendsAsFastAsIsRead(t *testing.T) {
+	const pieces, size = 4000, 16 << 10
+	src := &source{pieces: pieces, piece: make([]byte, size)}
+	f := serve(t, Config{Loops: 1}, src)
+	c := f.dial("/source")
+	if err := c.Write(t.Context(), websocket.MessageText, []byte("all of it")); err != nil {
+		t.Fatal(err)
+	}
+	for i := range pieces {
+		if i%500 == 0 {
+			time.Sleep(5 * time.Millisecond) // it is slow at times
+		}
+		if got, err := read(t, c); err != nil || len(got) != size {
+			t.Fatalf("piece %d: %d bytes, %v", i, len(got), err)
+		}
+	}
+	done := make(chan struct{})
+	if err := f.loops[0].Loop.Post(poller.Post{Arg: func() {
+		defer close(done)
+		if src.rounds == 0 || src.pieces != 0 {
+			t.Errorf("it heard %d times that all has gone out; %d pieces are left", src.rounds, src.pieces)
+		}
+		if src.most == 0 || src.most > size+200 {
+			t.Errorf("%d bytes waited: one piece at most would be right", src.most)
+		}
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+}
+
+// What Server.Send leaves waiting is told, too; what leaves nothing is not.
+func TestDrainer_AfterServerSend(t *testing.T) {
+	src := &source{piece: make([]byte, 1)}
+	f := serve(t, Config{Loops: 1, Outbox: 32 << 20, MaxMessage: 16 << 20}, src)
+	c := f.dial("/source")
+	list, _, err := f.Connections(t.Context(), "", 1)
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	rounds := func() (n int) {
+		done := make(chan struct{})
+		if err := f.loops[0].Loop.Post(poller.Post{Arg: func() { defer close(done); n = src.rounds }}); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		return n
+	}
+	if err := f.Send(list[0].ID, Message{Data: []byte("little")}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, c, "little")
+	if n := rounds(); n != 0 {
+		t.Errorf("told %d times, and nothing waited", n)
+	}
+	big := strings.Repeat("b", 15<<20)
+	if err := f.Send(list[0].ID, Message{Data: []byte(big)}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, c, big)
+	f.until("it is told", func() bool { return rounds() == 1 })
 }

@@ -118,6 +118,7 @@ func (l *loop) Data(s poller.Slot, b []byte) {
 	if len(b) == 0 {
 		l.catchUpLag(s, ses)
 		l.goOn(s, ses)
+		l.tellDrained(s, ses)
 		return
 	}
 	l.frames(s, ses, b)
@@ -252,6 +253,29 @@ func (l *loop) deliver(s poller.Slot, ok bool, p *parcel) {
 		return
 	}
 	l.delivered.Add(1)
+	l.watchDrain(s, l.session(s))
+}
+
+// watchDrain sees to it, after the program has sent to a connection, that it hears when
+// nothing waits any more, if something does.
+func (l *loop) watchDrain(s poller.Slot, ses *session) {
+	if l.srv.drainer == nil || ses.flags&handlerKnows == 0 {
+		return
+	}
+	l.Flush(s)
+	if l.Waiting(s) > 0 {
+		ses.flags |= drains
+		l.Notify(s)
+	}
+}
+
+// tellDrained tells the program, where it is to hear, that nothing waits.
+func (l *loop) tellDrained(s poller.Slot, ses *session) {
+	if ses.flags&drains != 0 && l.Live(s) && l.Waiting(s) == 0 {
+		ses.flags &^= drains
+		l.srv.drainer.Drained(Conn{l, s})
+		l.watchDrain(s, ses)
+	}
 }
 
 // Fault ends a connection whose handling panicked.

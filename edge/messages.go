@@ -216,6 +216,7 @@ func (l *loop) message(s poller.Slot, ses *session, m *protocol.Message) {
 			l.nativeMessage(s, ses, m)
 		case kindCustom:
 			l.srv.handler.Message(Conn{l, s}, Message{Data: m.Payload, Binary: m.Op == protocol.OpBinary})
+			l.watchDrain(s, ses)
 		}
 	}
 }

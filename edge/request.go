@@ -140,6 +140,7 @@ func (l *loop) answerRequest(s poller.Slot, ses *session, b []byte, end int, v *
 		if l.srv.handler != nil {
 			ses.flags |= handlerKnows
 			l.srv.handler.Open(Conn{l, s})
+			l.watchDrain(s, ses)
 		}
 		return l.Live(s)
 	}

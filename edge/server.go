@@ -28,6 +28,7 @@ type Server struct {
 	// Static after construction.
 	cfg        Config
 	handler    Handler
+	drainer    Drainer // handler, where it is one; else nil
 	group      *poller.Group
 	sessions   *poller.Table[session]
 	allowances *poller.Table[allowance] // of what connections may still send; nil where that is not limited
@@ -98,6 +99,7 @@ func New(cfg Config, handler Handler) (*Server, error) {
 		askSet: setOf(cfg.Asks), eventSet: setOf(cfg.Events), seed: maphash.MakeSeed(),
 		nameKey: binary.LittleEndian.Uint64(key[:]), drained: make(chan struct{}), ended: make(chan struct{}),
 	}
+	s.drainer, _ = handler.(Drainer)
 	s.policies.Store(newPolicies(cfg.Rooms))
 	s.broker = broker.NewMemory(broker.Config{
 		HistoryMemory: cfg.HistoryMemory, DocumentMemory: cfg.DocumentMemory,

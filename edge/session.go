@@ -37,6 +37,7 @@ const (
 	deflates                        // permessage-deflate was negotiated
 	placed                          // its client\'s address stands before its claims, and counts
 	introduced                      // its PROXY header was read
+	drains                          // the program is told when nothing waits for it any more
 	over                            // one more of its address than may be: it is told so when it asks
 )
 
