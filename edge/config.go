@@ -66,7 +66,7 @@ type Config struct {
 	MaxMessage     int   // bytes of a message, 125 to 64 MiB. Default 65,536
 	MaxConnections int   // Default: the limit on open files less a reserve
 	Outbox         int   // bytes that may wait for one connection behind the message under way, 1 KiB to 1 GiB; never less than one message. Default 64 KiB
-	OutboxMemory   int64 // the same for all connections, at least 1 MiB. Default 256 MiB
+	OutboxMemory   int64 // the same for all connections, at least 1 MiB. Default: see DefaultOutboxMemory
 	PublishMemory  int64 // bytes that were published and have not gone out to every member, at least 1 MiB. Default 64 MiB
 	ReadMemory     int64 // bytes of messages that have not arrived whole, at least 1 MiB. Default 256 MiB
 	Verifiers      int   // tokens that are verified at once where that may take long, 1 to 1,024. Default GOMAXPROCS
@@ -104,7 +104,7 @@ func (c Config) withDefaults() Config {
 	c.MaxMessage = cmp.Or(c.MaxMessage, 64<<10)
 	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections())
 	c.Outbox = max(cmp.Or(c.Outbox, 64<<10), c.MaxMessage*4/3+envelope)
-	c.OutboxMemory = cmp.Or(c.OutboxMemory, 256<<20)
+	c.OutboxMemory = cmp.Or(c.OutboxMemory, DefaultOutboxMemory())
 	c.PublishMemory = cmp.Or(c.PublishMemory, 64<<20)
 	c.ReadMemory = cmp.Or(c.ReadMemory, 256<<20)
 	c.Verifiers = cmp.Or(c.Verifiers, defaultVerifiers())

@@ -42,6 +42,7 @@ var owners = map[string][]string{
 	"github.com/santhosh-tekuri/jsonschema/v6": {"broker"},
 	"github.com/prometheus/client_golang":      {"api"},
 	"github.com/prometheus/procfs":             {"api"},
+	"github.com/KimMachineGun/automemlimit":    {"edge", "cmd/roost"},
 	"github.com/alecthomas/kong":               {"cmd/roost"},
 	"github.com/goccy/go-yaml":                 {"cmd/roost"},
 	"github.com/go-json-experiment/json":       {"native", "edge", "api"},

@@ -194,6 +194,14 @@ func TestBinary_Serve_RaisesFileLimit(t *testing.T) {
 }
 
 // A log that nobody reads any more does not end the server.
+// GOMEMLIMIT goes before what a cgroup says.
+func TestBinary_Serve_MemoryLimit(t *testing.T) {
+	p := begin(t, []string{"GOMEMLIMIT=123MiB"}, "--auth=none")
+	if _, metrics := get("http://" + p.admin() + "/metrics"); !strings.Contains(metrics, "\ngo_gc_gomemlimit_bytes 1.28974848e+08\n") {
+		t.Error("it is not in force")
+	}
+}
+
 func TestBinary_Serve_OutlivesItsLog(t *testing.T) {
 	path, err := binary()
 	if err != nil {

@@ -53,7 +53,7 @@ type Config struct {
 	MaxPerUser     count // 0: any number
 	MaxJoined      count
 	Outbox         size
-	OutboxMemory   size
+	OutboxMemory   size // 0: as the memory is
 	PublishMemory  size
 	HistoryMemory  size
 	DocumentMemory size

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/roostws/roost/api"
 	"github.com/roostws/roost/certs"
 	"github.com/roostws/roost/edge"
@@ -111,7 +112,11 @@ func newNode(c *Config, cfg edge.Config, hooks *webhookSettings, shown *certs.Ce
 // Nor is the heap sampled for profiles that nobody can ask for: what Go keeps of the
 // samples (runtime/mprof.go: 1.4 MB of table, touched all over) is more than most
 // servers' heap. With --debug it is, at a rate that fits a heap worth a profile.
+//
+// Where a cgroup says how much memory there is, Go is told to collect harder before all but a
+// tenth of it is in use, unless GOMEMLIMIT says otherwise: else the kernel ends the process.
 func tuneCollector(debugging bool) {
+	_, _ = memlimit.Set(memlimit.WithProvider(memlimit.FromCgroup), memlimit.WithRatio(0.9)) // an error: there is no limit
 	if debugging {
 		runtime.MemProfileRate = profileRate
 	}

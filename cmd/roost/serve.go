@@ -84,6 +84,7 @@ func serve(p *parsed, stdout, stderr io.Writer) int {
 func computedDefaults() map[string]string {
 	return map[string]string{
 		"loops":           strconv.Itoa(poller.DefaultLoops()),
+		"outbox-memory":   formatSize(edge.DefaultOutboxMemory()),
 		"max-connections": strconv.Itoa(edge.DefaultMaxConnections()),
 	}
 }

@@ -233,9 +233,10 @@ var serveSettings = []setting{
 		when:    "Raise it when clients on poor links are closed with 4003 in short bursts.",
 	},
 	{
-		name: "outbox-memory", section: sectionBounds, places: anywhere, unit: unitSize, low: 1 << 20, high: 1 << 50, standard: "256MiB",
-		meaning: "Bytes that may wait for all connections together; past it the largest are closed first.",
-		when:    "Set it to what the machine can spare.",
+		name: "outbox-memory", section: sectionBounds, places: anywhere, unit: unitSize, low: 1 << 20, high: 1 << 50,
+		automatic: "256MiB, or an eighth of the memory of the cgroup or machine where that is less",
+		meaning:   "Bytes that may wait for all connections together; past it the largest are closed first.",
+		when:      "Set it to what the machine can spare.",
 	},
 	{
 		name: "publish-memory", section: sectionBounds, places: anywhere, unit: unitSize, low: 1 << 20, high: 1 << 50, standard: "64MiB",
