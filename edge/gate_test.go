@@ -1,11 +1,10 @@
 package edge
 
 import (
-	"crypto/tls"
 	"flag"
-	"io"
-	"net"
 	"testing"
+
+	"github.com/roostws/roost/certs/certstest"
 )
 
 // byTLS has all clients of all tests come by TLS, which changes nothing else: but for
@@ -20,45 +19,13 @@ func inTheClear(t testing.TB) {
 	}
 }
 
-// openGate speaks TLS for clients that do not: it gives the address where they come
-// instead. What either side says is handed on as it is, and so are ends and resets.
+// openGate gives the address where clients come in the clear instead of by TLS.
 func openGate(t testing.TB, server string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	g, err := certstest.OpenGate(server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go pass(c.(*net.TCPConn), server)
-		}
-	}()
-	return l.Addr().String()
-}
-
-func pass(c *net.TCPConn, server string) {
-	defer func() { _ = c.Close() }()
-	raw, err := net.Dial("tcp", server)
-	if err != nil {
-		return
-	}
-	defer func() { _ = raw.Close() }()
-	far := tls.Client(raw, &tls.Config{InsecureSkipVerify: true}) // it is the test's own
-	back := make(chan struct{})
-	go func() {
-		defer close(back)
-		_, _ = io.Copy(c, far)
-		_ = c.CloseWrite()
-	}()
-	if _, err := io.Copy(far, c); err != nil {
-		_ = raw.(*net.TCPConn).SetLinger(0)
-		_ = raw.Close()
-	}
-	_ = far.CloseWrite()
-	<-back
+	t.Cleanup(g.Close)
+	return g.Addr().String()
 }

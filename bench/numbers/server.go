@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/roostws/roost/certs/certstest"
 )
 
 // server is what is measured.
@@ -39,8 +41,8 @@ const secret = "a secret of the benchmarks alone, 44 bytes.."
 
 // instance is a server that runs.
 type instance struct {
-	clients, admin int   // ports; the floor has no admin
-	gate           *gate // where the load comes by TLS: clients is its port
+	clients, admin int             // ports; the floor has no admin
+	gate           *certstest.Gate // where the load comes by TLS: clients is its port
 	cmd            *exec.Cmd
 	said           tail
 	ended          chan struct{}
@@ -92,12 +94,12 @@ func (s server) start(ctx context.Context, p programs) (*instance, error) {
 		return nil, fmt.Errorf("%w; it said: %s", err, in.said.text())
 	}
 	if s == roostTLS || s == roostTLSJWT {
-		g, err := openGate(in.address(in.clients))
+		g, err := certstest.OpenGate(in.address(in.clients))
 		if err != nil {
 			in.stop()
 			return nil, err
 		}
-		in.gate, in.clients = g, g.port()
+		in.gate, in.clients = g, g.Addr().Port
 	}
 	return in, nil
 }
@@ -146,7 +148,7 @@ func (in *instance) answers() bool {
 // stop ends it at once: its clients have left by then, and there is nothing to save.
 func (in *instance) stop() {
 	if in.gate != nil {
-		in.gate.close()
+		in.gate.Close()
 	}
 	_ = in.cmd.Process.Kill()
 	<-in.ended

@@ -1,4 +1,5 @@
-// Package certstest makes certificates for tests and measurements.
+// Package certstest makes certificates for tests and measurements, and speaks TLS for
+// clients that do not.
 package certstest
 
 import (
