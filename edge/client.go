@@ -147,7 +147,7 @@ func (l *loop) locate(s poller.Slot, ses *session, q *protocol.Request) (*protoc
 	}
 	at := l.Addr(s)
 	if ses.flags&introduced != 0 {
-		at = l.sides[ses.side-1].client
+		at = l.sides.At(ses.side).client
 	}
 	if addr := srv.trusted.Client(at.Addr(), q.XForwardedFor, q.Forwarded); addr != at.Addr() {
 		at = netip.AddrPortFrom(addr, 0) // proxies do not tell the port

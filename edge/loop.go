@@ -23,30 +23,29 @@ type loop struct {
 	upgrade   *protocol.Handshaker
 
 	// Owned by the loop.
-	shards    [numForms]*rooms.Shard[backlog]
-	lags      map[lagKey]lag
-	latest    map[string]*latest // of rooms that conflate, by name
-	awaited   map[string]int     // joins under way, by room: their members are in the Directory already
-	strings   *arena
-	sides     []*side
-	freeSides []uint32
-	readers   []*protocol.Reader // unused
-	reader    *protocol.Reader   // of whoever sends whole messages
-	reading   poller.Slot        // whose frames are being handled; nobody's where nobody
-	asking    request            // the handshake that is being answered
-	queue     []*feed            // rooms with something to deliver, the next first
-	feeds     []*feed            // unused
-	leaving   shuffle            // who is said goodbye to
-	scratch   []byte             // for frames
-	reply     []byte             // for what is said to native clients
-	packed    []byte             // for claims
-	spoken    int                // bytes of replies in this turn
-	inflated  int                // what compressed messages of this turn have taken
-	delayed   []ConnID           // whose rest waits for the next turn
-	parser    native.Parser
-	inflater  protocol.Inflater
-	deflater  *protocol.Deflater // made with the first message that it is for
-	command   native.Command
+	shards   [numForms]*rooms.Shard[backlog]
+	lags     map[lagKey]lag
+	latest   map[string]*latest // of rooms that conflate, by name
+	awaited  map[string]int     // joins under way, by room: their members are in the Directory already
+	strings  *arena
+	sides    poller.Sides[side]
+	readers  []*protocol.Reader // unused
+	reader   *protocol.Reader   // of whoever sends whole messages
+	reading  poller.Slot        // whose frames are being handled; nobody's where nobody
+	asking   request            // the handshake that is being answered
+	queue    []*feed            // rooms with something to deliver, the next first
+	feeds    []*feed            // unused
+	leaving  shuffle            // who is said goodbye to
+	scratch  []byte             // for frames
+	reply    []byte             // for what is said to native clients
+	packed   []byte             // for claims
+	spoken   int                // bytes of replies in this turn
+	inflated int                // what compressed messages of this turn have taken
+	delayed  []ConnID           // whose rest waits for the next turn
+	parser   native.Parser
+	inflater protocol.Inflater
+	deflater *protocol.Deflater // made with the first message that it is for
+	command  native.Command
 
 	// Atomic: read by Stats.
 	tableBytes atomic.Int64
@@ -137,7 +136,7 @@ func (l *loop) Timer(s poller.Slot) {
 	case ses.expires != 0 && l.wall() >= int64(ses.expires):
 		l.end(s, ReasonTokenExpired)
 		return
-	case ses.side != 0 && l.late(l.sides[ses.side-1], now):
+	case ses.side != 0 && l.late(l.sides.At(ses.side), now):
 		l.end(s, ReasonSlowMessage)
 		return
 	case l.lateRecord(s, now):
@@ -282,7 +281,7 @@ func (l *loop) tellDrained(s poller.Slot, ses *session) {
 func (l *loop) Fault(s poller.Slot, v any, stack []byte) {
 	if l.reading == s {
 		l.reading = nobody
-		if ses := l.session(s); ses.side == 0 || l.sides[ses.side-1].reader == nil {
+		if ses := l.session(s); ses.side == 0 || l.sides.At(ses.side).reader == nil {
 			l.reader.Reset()
 		}
 	}

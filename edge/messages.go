@@ -10,7 +10,7 @@ import (
 // frames handles all whole messages in b and keeps what is left of it. Runs on
 // s's loop; b is valid until it returns, and is changed.
 func (l *loop) frames(s poller.Slot, ses *session, b []byte) {
-	if ses.flags&busy != 0 || ses.side != 0 && l.sides[ses.side-1].rest != nil {
+	if ses.flags&busy != 0 || ses.side != 0 && l.sides.At(ses.side).rest != nil {
 		sd := l.hold(ses)
 		sd.rest = append(sd.rest, b...)
 		l.wait(s, sd)
@@ -22,8 +22,8 @@ func (l *loop) frames(s poller.Slot, ses *session, b []byte) {
 // handle handles the messages of b, which is what was read or the rest of a side.
 func (l *loop) handle(s poller.Slot, ses *session, b []byte) {
 	r := l.reader
-	if ses.side != 0 && l.sides[ses.side-1].reader != nil {
-		r = l.sides[ses.side-1].reader
+	if ses.side != 0 && l.sides.At(ses.side).reader != nil {
+		r = l.sides.At(ses.side).reader
 	}
 	if ses.kind == kindEcho || ses.kind == kindNative {
 		l.Throttle(s)
@@ -145,7 +145,7 @@ func (l *loop) goOn(s poller.Slot, ses *session) {
 	if ses.side == 0 {
 		return
 	}
-	sd := l.sides[ses.side-1]
+	sd := l.sides.At(ses.side)
 	if sd.rest == nil {
 		return
 	}

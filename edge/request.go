@@ -57,7 +57,7 @@ var (
 // where the connection is a WebSocket by then. Runs on s's loop.
 func (l *loop) request(s poller.Slot, ses *session, b []byte) (rest []byte) {
 	if ses.kind == kindParked {
-		sd := l.sides[ses.side-1]
+		sd := l.sides.At(ses.side)
 		if len(sd.head)+len(b) > maxHead+maxEarly {
 			l.refuse(s, rejectEarly, resultMalformed)
 			return nil
@@ -77,8 +77,8 @@ func (l *loop) request(s poller.Slot, ses *session, b []byte) (rest []byte) {
 		}
 	}
 	scanned := 0
-	if ses.side != 0 && l.sides[ses.side-1].head != nil {
-		sd := l.sides[ses.side-1]
+	if ses.side != 0 && l.sides.At(ses.side).head != nil {
+		sd := l.sides.At(ses.side)
 		sd.head = append(sd.head, b...)
 		b, scanned = sd.head, sd.scanned
 	}

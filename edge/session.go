@@ -71,16 +71,11 @@ type side struct {
 // hold makes sure that s has a side.
 func (l *loop) hold(ses *session) *side {
 	if ses.side == 0 {
-		if n := len(l.freeSides); n > 0 {
-			ses.side = l.freeSides[n-1]
-			l.freeSides = l.freeSides[:n-1]
-		} else {
-			l.sides = append(l.sides, new(side))
-			ses.side = uint32(len(l.sides))
-		}
-		l.sides[ses.side-1].since = l.Second()
+		var sd *side
+		ses.side, sd = l.sides.Take()
+		sd.since = l.Second()
 	}
-	return l.sides[ses.side-1]
+	return l.sides.At(ses.side)
 }
 
 // letGo gives the side of s back.
@@ -88,11 +83,10 @@ func (l *loop) letGo(ses *session) {
 	if ses.side == 0 {
 		return
 	}
-	sd := l.sides[ses.side-1]
+	sd := l.sides.At(ses.side)
 	l.account(sd, 0)
 	l.putReader(sd)
-	*sd = side{}
-	l.freeSides = append(l.freeSides, ses.side)
+	l.sides.Give(ses.side, side{})
 	ses.side = 0
 }
 

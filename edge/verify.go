@@ -138,7 +138,7 @@ func (l *loop) decided(s poller.Slot, v *verdict) {
 		return
 	}
 	l.Corked(s, func() {
-		head := l.sides[ses.side-1].head
+		head := l.sides.At(ses.side).head
 		end := protocol.HeaderEnd(head, 0)
 		if !l.answerRequest(s, ses, head, end, v) {
 			return

@@ -152,7 +152,7 @@ func (l *Loop) callNext() {
 		r, t := l.recs.At(s), l.group.tls.sessions.At(s)
 		r.flags &^= waits
 		l.arm(s, r)
-		l.begin(s, t, l.fragments[t.fragment-1].b)
+		l.begin(s, t, l.fragments.At(t.fragment).b)
 	}
 }
 

@@ -25,32 +25,30 @@ type Loop struct {
 	// Owned by the loop.
 	poll      *epoll
 	wheel     *wheel
-	buf       []byte    // what was read
-	cork      []byte    // what Data wrote to corked so far
-	corked    Slot      // whose Data runs; none where noSlot
-	throttled Slot      // whose writes pay for themselves; none where noSlot
-	boxes     []*outbox // what waits for slow readers; nil where unused
-	freeBox   []uint32  // the unused of boxes
-	full      []Slot    // connections in state choked
-	ending    []Slot    // connections in state closing
-	owned     []uint64  // a bit for each slot: whether it is a connection of this loop
-	current   Slot      // whom a panic is about; none where noSlot
-	nano      int64     // monotonic nanoseconds since the group began, at the turn's beginning
-	second    uint32    // the same in seconds, from 1
-	paused    int64     // when accepting goes on, by nano; 0 where it is not paused
-	spare     int       // a descriptor kept for when there are none; -1 where it is spent
+	buf       []byte        // what was read
+	cork      []byte        // what Data wrote to corked so far
+	corked    Slot          // whose Data runs; none where noSlot
+	throttled Slot          // whose writes pay for themselves; none where noSlot
+	boxes     Sides[outbox] // what waits for slow readers
+	full      []Slot        // connections in state choked
+	ending    []Slot        // connections in state closing
+	owned     []uint64      // a bit for each slot: whether it is a connection of this loop
+	current   Slot          // whom a panic is about; none where noSlot
+	nano      int64         // monotonic nanoseconds since the group began, at the turn's beginning
+	second    uint32        // the same in seconds, from 1
+	paused    int64         // when accepting goes on, by nano; 0 where it is not paused
+	spare     int           // a descriptor kept for when there are none; -1 where it is spent
 	stopping  bool
 	more      bool // the turn left something to do
 
 	// Owned by the loop, of TLS.
-	lobby         lobby
-	fragments     []*fragment    // nil where unused
-	freeFragments []uint32       // the unused of fragments
-	keys          []*keyslot     // by slot, modulo their number; nil where unused
-	usedKeys      []uint32       // those of keys that are there
-	keysLooked    uint32         // the second in which they were looked through
-	passing       tlsrecord.Keys // of a connection whose ciphers are not kept
-	sealed        []byte         // the last record that was made
+	lobby      lobby
+	fragments  Sides[fragment] // what came of TLS records that are not whole
+	keys       []*keyslot      // by slot, modulo their number; nil where unused
+	usedKeys   []uint32        // those of keys that are there
+	keysLooked uint32          // the second in which they were looked through
+	passing    tlsrecord.Keys  // of a connection whose ciphers are not kept
+	sealed     []byte          // the last record that was made
 
 	// For any goroutine.
 	inbox inbox

@@ -58,7 +58,7 @@ func (l *Loop) enqueue(s Slot, r *record, b []byte, off int, shared bool) bool {
 	if r.box == 0 {
 		l.newBox(s, r)
 	}
-	box := l.boxes[r.box-1]
+	box := l.boxes.At(r.box)
 	if box.behind()+len(b) > l.group.cfg.Outbox && l.throttled != s {
 		r.state, r.cause = choked, CauseOutbox
 		l.full = append(l.full, s)
@@ -105,28 +105,21 @@ func continues(p, q []byte) bool {
 }
 
 func (l *Loop) newBox(s Slot, r *record) {
-	if n := len(l.freeBox); n > 0 {
-		r.box = l.freeBox[n-1]
-		l.freeBox = l.freeBox[:n-1]
-	} else {
-		l.boxes = append(l.boxes, new(outbox))
-		r.box = uint32(len(l.boxes))
-	}
-	l.boxes[r.box-1].slot = s
+	i, box := l.boxes.Take()
+	r.box, box.slot = i, s
 	r.flags |= wantWrite
 	l.arm(s, r)
 }
 
 func (l *Loop) dropBox(s Slot, r *record) {
-	box := l.boxes[r.box-1]
+	box := l.boxes.At(r.box)
 	l.charge(-box.bytes)
 	clear(box.parts)
 	parts := box.parts[:0]
 	if cap(parts) > keptParts {
 		parts = nil
 	}
-	*box = outbox{parts: parts}
-	l.freeBox = append(l.freeBox, r.box)
+	l.boxes.Give(r.box, outbox{parts: parts})
 	r.box = 0
 	r.flags &^= wantWrite | notify
 	if r.state == open && r.flags&noRead != 0 {
@@ -142,7 +135,7 @@ func (l *Loop) flush(s Slot, r *record) {
 	if r.box == 0 || r.state == choked {
 		return
 	}
-	box := l.boxes[r.box-1]
+	box := l.boxes.At(r.box)
 	for sent := 0; sent < flushBytes; {
 		n, whole := l.sendNext(s, r, box)
 		if !whole {
@@ -221,7 +214,7 @@ func (l *Loop) Truncate(s Slot, boundary func(messages []byte, off int) int) {
 	if r.box == 0 || (r.state != open && r.state != choked) {
 		return
 	}
-	box := l.boxes[r.box-1]
+	box := l.boxes.At(r.box)
 	if box.first == len(box.parts) {
 		return
 	}
@@ -250,7 +243,7 @@ func (l *Loop) Truncate(s Slot, boundary func(messages []byte, off int) int) {
 // and says how many of its bytes have gone out. F must not change or keep it.
 func (l *Loop) EachWaiting(s Slot, f func(messages []byte, off int)) {
 	if r := l.recs.At(s); r.box != 0 {
-		box := l.boxes[r.box-1]
+		box := l.boxes.At(r.box)
 		for i := range box.parts[box.first:] {
 			p := &box.parts[box.first+i]
 			f(p.b, p.off)
@@ -264,7 +257,7 @@ func (l *Loop) Spare(s Slot) int {
 	if r.box == 0 {
 		return math.MaxInt
 	}
-	return max(l.group.cfg.Outbox-l.boxes[r.box-1].behind(), 0)
+	return max(l.group.cfg.Outbox-l.boxes.At(r.box).behind(), 0)
 }
 
 // Notify has Data called without a byte once nothing waits for s any more.
@@ -277,7 +270,7 @@ func (l *Loop) Notify(s Slot) {
 // Waiting is what waits for s, in bytes.
 func (l *Loop) Waiting(s Slot) int {
 	if r := l.recs.At(s); r.box != 0 {
-		return l.boxes[r.box-1].bytes
+		return l.boxes.At(r.box).bytes
 	}
 	return 0
 }
@@ -309,7 +302,7 @@ func (l *Loop) tellFull() {
 // sixteenth below the budget.
 func (l *Loop) chokeLargest() {
 	var waiting []*outbox
-	for _, box := range l.boxes {
+	for _, box := range l.boxes.all {
 		if box.bytes > 0 && l.recs.At(box.slot).state == open {
 			waiting = append(waiting, box)
 		}

@@ -63,7 +63,7 @@ func (l *Loop) Unfinished(s Slot) (since uint32, bytes int, ok bool) {
 		return 0, 0, false
 	}
 	if i := l.group.tls.sessions.At(s).fragment; i != 0 {
-		f := l.fragments[i-1]
+		f := l.fragments.At(i)
 		return f.since, len(f.b), true
 	}
 	return 0, 0, false
@@ -79,7 +79,7 @@ func (l *Loop) resume(s Slot, r *record) int {
 	if t.fragment == 0 {
 		return 0
 	}
-	return copy(l.buf, l.fragments[t.fragment-1].b)
+	return copy(l.buf, l.fragments.At(t.fragment).b)
 }
 
 // readTLS opens the records that b holds, and hands on what is in them.
@@ -111,7 +111,7 @@ func (l *Loop) failTLS(s Slot, r *record, err error) {
 	t := l.group.tls.sessions.At(s)
 	l.sealed = t.AppendAlert(l.keysOf(s), l.sealed[:0], err)
 	if r.box != 0 {
-		box := l.boxes[r.box-1]
+		box := l.boxes.At(r.box)
 		box.parts, box.first = nil, 0
 		l.charge(len(box.sealed) - box.bytes)
 		box.bytes = len(box.sealed)
@@ -132,15 +132,9 @@ func (l *Loop) keepFragment(s Slot, r *record, t *secured, rest []byte, same boo
 	}
 	if t.fragment == 0 {
 		same = false
-		if n := len(l.freeFragments); n > 0 {
-			t.fragment = l.freeFragments[n-1]
-			l.freeFragments = l.freeFragments[:n-1]
-		} else {
-			l.fragments = append(l.fragments, new(fragment))
-			t.fragment = uint32(len(l.fragments))
-		}
+		t.fragment, _ = l.fragments.Take()
 	}
-	f := l.fragments[t.fragment-1]
+	f := l.fragments.At(t.fragment)
 	l.chargeFragments(len(rest) - len(f.b))
 	f.b = append(f.b[:0], rest...)
 	if !same {
@@ -165,10 +159,8 @@ func (l *Loop) dropFragment(t *secured) {
 	if t.fragment == 0 {
 		return
 	}
-	f := l.fragments[t.fragment-1]
-	l.chargeFragments(-len(f.b))
-	*f = fragment{}
-	l.freeFragments = append(l.freeFragments, t.fragment)
+	l.chargeFragments(-len(l.fragments.At(t.fragment).b))
+	l.fragments.Give(t.fragment, fragment{})
 	t.fragment = 0
 }
 
@@ -217,7 +209,7 @@ func (l *Loop) putSealed(s Slot, r *record, b []byte) bool {
 		}
 		l.newBox(s, r)
 	}
-	box := l.boxes[r.box-1]
+	box := l.boxes.At(r.box)
 	box.sealed = append(box.sealed, b[n:]...)
 	box.bytes += len(b) - n
 	l.charge(len(b) - n)
