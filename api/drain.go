@@ -26,11 +26,7 @@ func (s *service) drain(w http.ResponseWriter, q *http.Request) {
 		notFound(w, q)
 		return
 	}
-	_, f := parameters(q)
-	if f == nil {
-		f = notRepeatable(q)
-	}
-	if f != nil {
+	if f := bare(q); f != nil {
 		fail(w, f)
 		return
 	}

@@ -101,6 +101,14 @@ func notRepeatable(q *http.Request) *failure {
 	return nil
 }
 
+// bare refuses a query, and the header Idempotency-Key, of a request that has neither.
+func bare(q *http.Request) *failure {
+	if _, f := parameters(q); f != nil {
+		return f
+	}
+	return notRepeatable(q)
+}
+
 // noBody refuses a body where none means anything: who sends one relies on it.
 func noBody(q *http.Request) *failure {
 	if q.ContentLength == 0 {

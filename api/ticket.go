@@ -44,11 +44,7 @@ var ticketFields = []struct{ name, right string }{
 
 // ticket makes a ticket that lets one client in.
 func (s *service) ticket(w http.ResponseWriter, q *http.Request) {
-	_, f := parameters(q)
-	if f == nil {
-		f = notRepeatable(q)
-	}
-	if f != nil {
+	if f := bare(q); f != nil {
 		fail(w, f)
 		return
 	}

@@ -10,11 +10,7 @@ import (
 
 // sendUser sends the body to all connections of a user.
 func (s *service) sendUser(w http.ResponseWriter, q *http.Request) {
-	_, f := parameters(q)
-	if f == nil {
-		f = notRepeatable(q)
-	}
-	if f != nil {
+	if f := bare(q); f != nil {
 		fail(w, f)
 		return
 	}

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -73,7 +74,13 @@ type loaded struct {
 
 // contents are what the files hold, in the order of Config: certificates with their keys,
 // then the authorities.
-type contents [][]byte
+type contents []file
+
+// A file is what was read of one.
+type file struct {
+	text []byte
+	err  error // why it was not
+}
 
 // An End says when a certificate ends.
 type End struct {
@@ -91,7 +98,7 @@ type Stats struct {
 // New reads the files. It joins a FileError for each that is wrong.
 func New(cfg Config) (*Certificates, error) {
 	c := &Certificates{log: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)), interval: cmp.Or(cfg.Interval, 5*time.Second), cfg: cfg}
-	now, err := load(cfg)
+	now, err := load(cfg, read(cfg))
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +119,7 @@ func (c *Certificates) TLS() *tls.Config {
 func (c *Certificates) Reload(cfg Config) (changed bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	changed, err = c.apply(cfg)
+	changed, err = c.apply(cfg, read(cfg))
 	if err == nil {
 		c.cfg = cfg
 	}
@@ -120,8 +127,8 @@ func (c *Certificates) Reload(cfg Config) (changed bool, err error) {
 }
 
 // apply brings into force what the files of cfg hold. Mu is held.
-func (c *Certificates) apply(cfg Config) (changed bool, err error) {
-	now, err := load(cfg)
+func (c *Certificates) apply(cfg Config, found contents) (changed bool, err error) {
+	now, err := load(cfg, found)
 	if err != nil {
 		c.failures.Add(1)
 		return false, err
@@ -164,7 +171,7 @@ func (c *Certificates) look() {
 	if c.broken != nil && found.equal(*c.broken) {
 		return
 	}
-	if _, err := c.apply(c.cfg); err != nil {
+	if _, err := c.apply(c.cfg, found); err != nil {
 		c.broken = &found
 		c.log.Error("the files of certificates have changed and are not right: the old ones stay in force", "error", err)
 		return
@@ -190,28 +197,24 @@ func (c *Certificates) Stats() Stats {
 }
 
 func (a contents) equal(b contents) bool {
-	return slices.EqualFunc(a, b, func(x, y []byte) bool { return string(x) == string(y) })
+	return slices.EqualFunc(a, b, func(x, y file) bool { return bytes.Equal(x.text, y.text) })
 }
 
-// read gives what the files hold; nil for one that cannot be read.
+// read reads the files.
 func read(cfg Config) contents {
 	var all contents
-	for _, path := range cfg.files() {
-		b, _ := readFile(path)
-		all = append(all, b)
+	add := func(path string) {
+		b, err := readFile(path)
+		all = append(all, file{b, err})
 	}
-	return all
-}
-
-func (cfg *Config) files() []string {
-	var paths []string
 	for _, p := range cfg.Pairs {
-		paths = append(paths, p.Cert, p.Key)
+		add(p.Cert)
+		add(p.Key)
 	}
 	if cfg.ClientCA != "" {
-		paths = append(paths, cfg.ClientCA)
+		add(cfg.ClientCA)
 	}
-	return paths
+	return all
 }
 
 // readFile reads a file up to MaxFile.
@@ -231,27 +234,25 @@ func readFile(path string) ([]byte, error) {
 	return b, nil
 }
 
-// load makes what the files say.
-func load(cfg Config) (*loaded, error) {
+// load makes what the files say, as read found them.
+func load(cfg Config, found contents) (*loaded, error) {
 	if len(cfg.Pairs) == 0 || len(cfg.Pairs) > MaxPairs {
 		return nil, fmt.Errorf("%d certificates: 1 to %d would be right", len(cfg.Pairs), MaxPairs)
 	}
-	now := &loaded{config: &tls.Config{MinVersion: max(cfg.MinVersion, tls.VersionTLS12)}}
+	now := &loaded{config: &tls.Config{MinVersion: max(cfg.MinVersion, tls.VersionTLS12)}, contents: found}
 	var errs []error
 	for i, p := range cfg.Pairs {
-		chain, err := readFile(p.Cert)
-		if err != nil {
-			errs = append(errs, &FileError{Pair: i, Err: err})
+		chain, key := found[2*i], found[2*i+1]
+		if chain.err != nil {
+			errs = append(errs, &FileError{Pair: i, Err: chain.err})
 		}
-		key, err2 := readFile(p.Key)
-		if err2 != nil {
-			errs = append(errs, &FileError{Pair: i, Key: true, Err: err2})
+		if key.err != nil {
+			errs = append(errs, &FileError{Pair: i, Key: true, Err: key.err})
 		}
-		now.contents = append(now.contents, chain, key)
-		if err != nil || err2 != nil {
+		if chain.err != nil || key.err != nil {
 			continue
 		}
-		cert, err := tls.X509KeyPair(chain, key)
+		cert, err := tls.X509KeyPair(chain.text, key.text)
 		if err != nil {
 			err = fmt.Errorf("%s with %s: %w: a chain of certificates in PEM, and the key of its first, would be right", p.Cert, p.Key, err)
 			errs = append(errs, &FileError{Pair: i, Err: err})
@@ -261,10 +262,9 @@ func load(cfg Config) (*loaded, error) {
 		now.ends = append(now.ends, End{nameOf(cert.Leaf), cert.Leaf.NotAfter})
 	}
 	if cfg.ClientCA != "" {
-		text, err := readFile(cfg.ClientCA)
-		now.contents = append(now.contents, text)
-		pool := x509.NewCertPool()
-		if err == nil && !pool.AppendCertsFromPEM(text) {
+		ca := found[2*len(cfg.Pairs)]
+		err, pool := ca.err, x509.NewCertPool()
+		if err == nil && !pool.AppendCertsFromPEM(ca.text) {
 			err = fmt.Errorf("%s: holds no certificate: those of authorities in PEM would be right", cfg.ClientCA)
 		}
 		if err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/roostws/roost/auth"
@@ -187,7 +186,7 @@ func (c Config) Validate() error {
 	number("MaxJoined", int64(c.MaxJoined), 1, 10000)
 	number("HistoryMemory", c.HistoryMemory, minKept, 1<<50)
 	number("DocumentMemory", c.DocumentMemory, minKept, 1<<50)
-	if c.TLS == nil && slices.ContainsFunc(c.Listen, func(addr string) bool { return strings.HasPrefix(addr, poller.SchemeTLS) }) {
+	if c.TLS == nil && slices.ContainsFunc(c.Listen, poller.SpeaksTLS) {
 		bad("TLS", "it is missing: Listen has an address of tls://")
 	}
 	c.checkHooks(bad)

@@ -108,7 +108,7 @@ func NewGroup(cfg Config) (_ *Group, err error) {
 			g.Discard()
 		}
 	}()
-	if slices.ContainsFunc(cfg.Listen, speaksTLS) {
+	if slices.ContainsFunc(cfg.Listen, SpeaksTLS) {
 		if cfg.TLS == nil {
 			return nil, ErrNoTLS
 		}
@@ -140,7 +140,8 @@ var ErrNoTLS = errors.New("a listener is to speak TLS: certificates would be rig
 // SchemeTLS is what the address of a listener begins with that speaks TLS.
 const SchemeTLS = "tls://"
 
-func speaksTLS(addr string) bool { return strings.HasPrefix(addr, SchemeTLS) }
+// SpeaksTLS says whether an address of Config.Listen is of a listener that speaks TLS.
+func SpeaksTLS(addr string) bool { return strings.HasPrefix(addr, SchemeTLS) }
 
 // ErrPort says that another process listens already.
 var ErrPort = errors.New("address is in use")
@@ -154,7 +155,7 @@ func (g *Group) listen(addr string) error {
 		return fmt.Errorf("listen at %s: %w", addr, err)
 	}
 	var flags uint8
-	if speaksTLS(addr) {
+	if SpeaksTLS(addr) {
 		addr, flags = addr[len(SchemeTLS):], viaTLS
 	}
 	host, port, err := net.SplitHostPort(addr)

@@ -68,9 +68,6 @@ func newSession12(id uint16, master, client, server []byte) (s Session, err erro
 	return s, nil
 }
 
-// Live says whether there is a Session.
-func (s *Session) Live() bool { return s.suite != 0 }
-
 // update makes the next secret of a direction (RFC 8446, 7.2).
 func (s *Session) update(d direction) error {
 	n := s.suite.hashLen()

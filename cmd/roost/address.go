@@ -19,9 +19,6 @@ type address struct {
 	tls  bool
 }
 
-// isTLS says whether a listener of clients speaks TLS.
-func isTLS(listen string) bool { return strings.HasPrefix(listen, poller.SchemeTLS) }
-
 // parseListen reads HOST:PORT of a listener of clients, or tls://HOST:PORT.
 func parseListen(s string) (address, error) {
 	rest, tls := strings.CutPrefix(s, poller.SchemeTLS)

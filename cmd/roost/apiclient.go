@@ -15,6 +15,15 @@ import (
 // apiTimeout is how long the API of a running server may take to answer.
 const apiTimeout = 10 * time.Second
 
+// settleAPI checks where the API is, and reads the file of its secret.
+func settleAPI(o origins, admin text, s *secret, file *text) error {
+	_, err := parseAddress(string(admin))
+	if err != nil {
+		err = o.problem("admin", "%w", err)
+	}
+	return errors.Join(err, settleSecret(o, "admin-secret", s, file))
+}
+
 // An apiClient asks the API of a running server.
 type apiClient struct {
 	at     string // host:port

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
 	"slices"
 
 	"github.com/roostws/roost/certs"
+	"github.com/roostws/roost/poller"
 )
 
 // checkTLS checks that there is a key for each certificate, and a certificate where one
@@ -22,7 +22,7 @@ func (c *Config) checkTLS(o origins) error {
 	case n < keys:
 		errs = append(errs, o.problem("tls-key", "%s has no certificate: as many --tls-cert as --tls-key, in the same order, would be right", c.TLSKey[n]))
 	}
-	if i := slices.IndexFunc(c.Listen, isTLS); i >= 0 && len(c.TLSCert) == 0 {
+	if i := slices.IndexFunc(c.Listen, poller.SpeaksTLS); i >= 0 && len(c.TLSCert) == 0 {
 		errs = append(errs, o.problem("listen", "%s needs --tls-cert and --tls-key", c.Listen[i]))
 	}
 	return errors.Join(errs...)
@@ -42,7 +42,7 @@ func (c *Config) certificates() certs.Config {
 
 // readCertificates reads them; nil where no listener needs any.
 func (c *Config) readCertificates(o origins, log *slog.Logger) (*certs.Certificates, error) {
-	if !slices.ContainsFunc(c.Listen, isTLS) {
+	if !slices.ContainsFunc(c.Listen, poller.SpeaksTLS) {
 		return nil, nil
 	}
 	cfg := c.certificates()
@@ -84,18 +84,4 @@ func (n *node) reloadCertificates(p *parsed) error {
 	}
 	n.log.Info("read the certificates again", "certificates", len(cfg.Pairs), "changed", changed)
 	return nil
-}
-
-// watchCertificates looks after the files until the function it returns is called.
-func (n *node) watchCertificates() (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		n.certs.Run(ctx)
-	}()
-	return func() {
-		cancel()
-		<-ended
-	}
 }

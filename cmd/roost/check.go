@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/roostws/roost/auth"
+	"github.com/roostws/roost/poller"
 )
 
 // The bounds that have no flag.
@@ -188,7 +189,7 @@ func (c *Config) oddities(o origins) []string {
 		}
 	}
 	for _, name := range []string{"tls-cert", "tls-key", "tls-client-ca", "tls-min-version"} {
-		if o[name].rank != fromDefault && !slices.ContainsFunc(c.Listen, isTLS) {
+		if o[name].rank != fromDefault && !slices.ContainsFunc(c.Listen, poller.SpeaksTLS) {
 			odd = append(odd, o[name].place+" has no effect without --listen tls://HOST:PORT")
 		}
 	}

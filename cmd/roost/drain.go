@@ -22,11 +22,7 @@ type DrainConfig struct {
 const drainPoll = time.Second
 
 func (c *DrainConfig) settle(o origins) error {
-	var errs []error
-	if _, err := parseAddress(string(c.Admin)); err != nil {
-		errs = append(errs, o.problem("admin", "%w", err))
-	}
-	return errors.Join(append(errs, settleSecret(o, "admin-secret", &c.AdminSecret, &c.AdminSecretFile))...)
+	return settleAPI(o, c.Admin, &c.AdminSecret, &c.AdminSecretFile)
 }
 
 // drain has a running server send its clients away and end.

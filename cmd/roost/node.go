@@ -155,7 +155,7 @@ func (n *node) logStart(files uint64) {
 	var listen []string
 	for i, a := range n.server.Addrs() {
 		scheme := ""
-		if isTLS(n.cfg.Listen[i]) {
+		if poller.SpeaksTLS(n.cfg.Listen[i]) {
 			scheme = poller.SchemeTLS
 		}
 		listen = append(listen, scheme+a.String())
@@ -180,10 +180,10 @@ func (n *node) run(signals <-chan os.Signal) int {
 	}()
 	stopFeed, stopHooks := n.startFeed(), n.startHooks()
 	if n.keys != nil {
-		defer n.keys.start()()
+		defer aside(n.keys.verifier.Run)() // asks the key server, if there is one
 	}
 	if n.certs != nil {
-		defer n.watchCertificates()()
+		defer aside(n.certs.Run)() // looks after the files
 	}
 
 	ended := n.ended
@@ -287,13 +287,20 @@ func (n *node) startHooks() (stop func()) {
 	if n.hooks == nil {
 		return func() {}
 	}
+	return aside(func(ctx context.Context) {
+		if err := n.hooks.Run(ctx); err != nil {
+			n.log.Warn("not all events reached the backend", "error", err)
+		}
+	})
+}
+
+// aside runs something until the function it returns is called, which waits for its end.
+func aside(run func(ctx context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := n.hooks.Run(ctx); err != nil {
-			n.log.Warn("not all events reached the backend", "error", err)
-		}
+		run(ctx)
 	}()
 	return func() {
 		cancel()

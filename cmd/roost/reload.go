@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -93,18 +92,4 @@ func (k *liveKeys) read() (*keyring, error) {
 	}
 	p.keys.use(secret(k.ring.Secrets[0]))
 	return p.keys, nil
-}
-
-// start asks the key server, if there is one, until the function it returns is called.
-func (k *liveKeys) start() (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		k.verifier.Run(ctx)
-	}()
-	return func() {
-		cancel()
-		<-ended
-	}
 }

@@ -24,10 +24,7 @@ func (c *TokenConfig) settleTicket(o origins) error {
 	if time.Duration(c.TTL) > maxTicketTTL {
 		return o.problem("ttl", "%s is too long for a ticket: at most 24h would be right", time.Duration(c.TTL))
 	}
-	if _, err := parseAddress(string(c.Admin)); err != nil {
-		return o.problem("admin", "%w", err)
-	}
-	return settleSecret(o, "admin-secret", &c.AdminSecret, &c.AdminSecretFile)
+	return settleAPI(o, c.Admin, &c.AdminSecret, &c.AdminSecretFile)
 }
 
 // ticket has the API of a running server make a ticket.
