@@ -55,8 +55,8 @@ func (l *loop) enterAll(ask *request) bool {
 	for i, room := range ask.rooms {
 		first, ok := l.enter(room, l.srv.policy(room))
 		if !ok {
-			for _, entered := range ask.rooms[:i] {
-				l.retreat(entered)
+			for k, entered := range ask.rooms[:i] {
+				l.takeBack(entered, ask.first[k])
 			}
 			return false
 		}

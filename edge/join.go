@@ -164,7 +164,7 @@ func (j *joining) gone(l *loop) {
 func (j *joining) retreat(l *loop) {
 	room := j.rooms[0]
 	j.arrived(l, room)
-	l.retreat(room)
+	l.takeBack(room, j.first)
 	j.entered = false
 }
 
@@ -182,7 +182,7 @@ func (j *joining) seat(l *loop, s poller.Slot, ses *session) {
 	p := l.join(s, ses, room, j.policy, j.seq)
 	j.arrived(l, room)
 	if p == nil { // the program has made it a member meanwhile
-		l.retreat(room)
+		l.takeBack(room, j.first)
 	} else {
 		j.policy = p
 		l.joined(s, ses, room, p, j.first)

@@ -30,6 +30,17 @@ func (l *loop) retreat(room string) (vacated bool) {
 	return l.srv.directory.Leave(room, l.Index(), l.nobodyIn(room))
 }
 
+// takeBack undoes enter for one who does not come after all. Others may have come meanwhile,
+// or have left: who was the first, or is the last, is what they are told of once.
+func (l *loop) takeBack(room string, first bool) {
+	switch vacated := l.retreat(room); {
+	case first && !vacated:
+		l.tell(WhatOccupied, room)
+	case vacated && !first:
+		l.tell(WhatVacated, room)
+	}
+}
+
 // nobodyIn says whether nobody of the loop is or comes into a room.
 func (l *loop) nobodyIn(room string) bool {
 	for _, shard := range l.shards {
